@@ -1,0 +1,1 @@
+"""Runs untrusted programs in warm containers. Imports nothing of the reward service."""
