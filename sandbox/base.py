@@ -31,7 +31,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one run. CPU time decides; the wall clock is the backstop for a program that waits."""
+    """Limits of one run. CPU time decides; the wall clock is for programs that wait."""
 
     cpu_s: float = 2.0
     wall_s: float = 6.0
