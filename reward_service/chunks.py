@@ -16,6 +16,7 @@ from pydantic_core import to_json
 
 from reward_service.broker.base import Job
 from reward_service.errors import BadTask
+from reward_service.extract import opens_thought
 from reward_service.schemas import Item, Message, RewardRequest, Task, VerifierSpec
 from reward_service.verdicts import Outcome
 from reward_service.verifiers import VERIFIERS
@@ -189,7 +190,7 @@ def _attempt(item: Item, task: Task) -> tuple[Attempt, tuple[str, ...]]:
     truth = item.ground_truth if item.ground_truth is not None else task.ground_truth
     prefilled = item.think_prefilled
     if prefilled is None:
-        prefilled = prompt is not None and prompt.rstrip().endswith("<think>")
+        prefilled = opens_thought(prompt)
     if item.finish_reason == "length":
         flags = (*flags, "truncated")
     attempt = Attempt(

@@ -65,7 +65,7 @@ class Worker:
         try:
             outcome = await work(evaluation, lease.job.deadline)
         except InfraError as error:
-            outcome = Failure("unavailable", lease.job.kind, str(error), retryable=True)
+            outcome = Failure(error.code, lease.job.kind, str(error), retryable=True)
         queue_ms = (began - lease.job.created) * 1000
         await self._broker.reply(
             lease, index, Done(outcome, queue_ms, (time.time() - began) * 1000)

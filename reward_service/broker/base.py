@@ -29,6 +29,8 @@ class Job(Generic[P]):
     """Bytes, roughly; bounds the queue."""
     deadline: float
     """Unix seconds after which nobody wants the results."""
+    created: float = field(default_factory=time.time)
+    """Unix seconds."""
 
 
 @dataclass(slots=True)
