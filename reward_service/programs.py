@@ -49,7 +49,7 @@ class Programs:
                 log.info("sandbox_up")
             except SandboxUnavailable as error:
                 if self._why_down != str(error):
-                    log.error("sandbox_down", reason=str(error))
+                    log.warning("sandbox_down", reason=str(error))
                 self._why_down = str(error)
             self._tried.set()
             await asyncio.sleep(0 if self.is_up else RETRY_S)
