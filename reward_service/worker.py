@@ -67,6 +67,8 @@ class Worker:
             outcome, run_s = await work(evaluation, lease.job.deadline)
         except InfraError as error:
             outcome = Failure(error.code, lease.job.kind, str(error), retryable=True)
+        if isinstance(outcome, Failure):
+            log.warning("evaluation_failed", verifier=evaluation.verifier, code=outcome.code)
         queue_s = max(0.0, time.time() - lease.job.created - run_s)
         await self._broker.reply(lease, index, Done(outcome, queue_s * 1000, run_s * 1000))
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from reward_service.verdicts import Failure, Outcome, Score, Verdict
 from reward_service.verifiers.base import Attempt, Place, Rule
+from reward_service.verifiers.math import fallback
 from reward_service.verifiers.math.committed import (
     Committed,
     Extract,
@@ -25,6 +26,11 @@ class Math(Policy, Rule):
 
     extract: Extract = "auto"
     """Where the answer is looked for; see `committed_answer`."""
+
+    @classmethod
+    def warm_up(cls) -> None:
+        """Import Math-Verify and build its grammar's tables."""
+        fallback.warm()
 
     def __call__(self, attempt: Attempt) -> Outcome:
         """Compare with each reference; any one suffices. An unreadable reference is a Failure."""
