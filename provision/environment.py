@@ -1,9 +1,9 @@
 """
 The project's virtual environment, equal to the lock file or rebuilt.
 
-A stamp inside it says which lock, interpreter and place it was made for. The stamp is withdrawn
-before the first change and written after the last, so that an interrupted set-up is done again
-from nothing instead of passing for a whole one.
+A stamp inside it says which lock, interpreter and place it was made for. It reads `unfinished`
+before anything is installed and is replaced after the last step, so that an interrupted set-up is
+done again from nothing instead of passing for a whole one.
 """
 
 import fcntl
@@ -11,9 +11,9 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import tomllib
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +34,6 @@ def prepare(root: Path, *, log: Log) -> Path:
         if is_ready(place, key):
             return place / "bin"
         _create(place, log)
-        _write_stamp(place, UNFINISHED)
         _install(root, place, log)
         _write_stamp(place, key)
     say(f"Environment ready: {place}")
@@ -92,17 +91,18 @@ def _create(place: Path, log: Log) -> None:
     if not _has("ensurepip") and not _has("pip"):
         _get_ensurepip(log)
     say(f"Making a virtual environment at {place}")
-    if _has("ensurepip"):
-        log.run([_base_python(), "-I", "-m", "venv", "--clear", place])
-    else:
-        venv.create(place, clear=True, symlinks=True, with_pip=False)
+    pip = [] if _has("ensurepip") else ["--without-pip"]
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    _write_stamp(place, UNFINISHED)
+    log.run([_base_python(), "-I", "-m", "venv", *pip, place])
 
 
 def _get_ensurepip(log: Log) -> None:
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     if not debian.can_install():
         raise SetupError(
-            f"{sys.executable} has neither pip nor ensurepip, so nothing can be installed.\n"
+            f"{_base_python()} has neither pip nor ensurepip, so nothing can be installed.\n"
             f"On Debian or Ubuntu: sudo apt-get install -y {package}\n"
             "Elsewhere: install your system's pip for this Python. Then run the command again."
         )
@@ -112,18 +112,25 @@ def _get_ensurepip(log: Log) -> None:
 
 def _install(root: Path, place: Path, log: Log) -> None:
     """Install with pip, which alone among installers obeys the pip settings of this machine."""
-    pip = _pip(place)
+    pip = _pip(place, log)
     say(f"Installing the locked packages (about a minute; details in {log.path})")
     locked = ["--require-hashes", "--only-binary", ":all:", "-r", str(root / LOCK_FILE)]
     log.run([*pip, "install", *locked])
     log.run([*pip, "install", "--no-deps", "--no-build-isolation", "-e", str(root)])
 
 
-def _pip(place: Path) -> list[str]:
+def _pip(place: Path, log: Log) -> list[str]:
+    """Return the command of the environment's own pip, or of one that works on it from outside."""
     python = str(place / "bin/python")
-    if list(place.glob("lib/python*/site-packages/pip/__main__.py")):
-        return [python, "-I", "-m", "pip"]
-    return [_base_python(), "-I", "-m", "pip", "--python", python]
+    if not _has_pip(place) and _has("pip"):
+        return [_base_python(), "-I", "-m", "pip", "--python", python]
+    if not _has_pip(place):
+        log.run([python, "-I", "-m", "ensurepip"])
+    return [python, "-I", "-m", "pip"]
+
+
+def _has_pip(place: Path) -> bool:
+    return any(place.glob("lib/python*/site-packages/pip/__main__.py"))
 
 
 def _has(module: str) -> bool:
@@ -131,6 +138,9 @@ def _has(module: str) -> bool:
 
 
 def _base_python() -> str:
-    """Return the interpreter outside any virtual environment that dev.py may be running in."""
+    """Return the interpreter outside any virtual environment that dev.py may be running in.
+
+    Python cannot name itself when it was started without PATH, as `env -i python3` does.
+    """
     base: str = getattr(sys, "_base_executable", sys.executable)
-    return os.path.realpath(base)
+    return base or os.path.realpath("/proc/self/exe")

@@ -90,9 +90,7 @@ class Plan:
 
     def evaluations(self) -> dict[Evaluation, Place]:
         """Every distinct evaluation, in the order of the items, with the place where it runs."""
-        return {
-            part.evaluation: _place(part) for planned in self.items for part in planned.parts
-        }
+        return {part.evaluation: _place(part) for planned in self.items for part in planned.parts}
 
     def _resolve(self, index: int, item: Item) -> Planned:
         where = f"items.{index}"
@@ -231,5 +229,3 @@ def _clean(text: str) -> tuple[str, tuple[str, ...]]:
     if len(text.translate(_CONTROL)) != len(text):
         flags.append("control_characters")
     return text, tuple(flags)
-
-

@@ -27,7 +27,7 @@ from reward_service.schemas import (
     Summary,
     Timing,
 )
-from reward_service.verdicts import SEMANTICS, Failure, Score, Skip
+from reward_service.verdicts import SEMANTICS, Failure, Score
 from reward_service.verifiers.apply import apply
 
 Status = Literal["scored", "error", "skipped"]
@@ -75,9 +75,7 @@ class Scorer:
         return done
 
 
-async def _evaluate_inline(
-    evaluations: Sequence[Evaluation], done: dict[Evaluation, Done]
-) -> None:
+async def _evaluate_inline(evaluations: Sequence[Evaluation], done: dict[Evaluation, Done]) -> None:
     """Cheap linear rules, here; the event loop gets its turn every few milliseconds."""
     slice_began = time.monotonic()
     for evaluation in evaluations:
@@ -128,38 +126,19 @@ def _combine(components: Mapping[str, Component]) -> tuple[Status, float | None,
 
 def _component(part: Part, done: Done, *, cached: bool) -> Component:
     outcome = done.outcome
-    timing = Timing(queue=round(done.queue_ms, 3), run=round(done.run_ms, 3))
-    common = {"weight": part.weight, "cached": cached, "timing_ms": timing}
-    match outcome:
-        case Score():
-            return Component(
-                status="scored",
-                score=outcome.value,
-                verdict=outcome.verdict.value,
-                reason=outcome.reason,
-                details=outcome.details,
-                **common,
-            )
-        case Skip():
-            return Component(
-                status="skipped",
-                score=None,
-                verdict=None,
-                reason=outcome.reason,
-                details=outcome.details,
-                **common,
-            )
-        case Failure():
-            error = ErrorInfo(**asdict(outcome))
-            return Component(
-                status="error",
-                score=None,
-                verdict=None,
-                reason=outcome.code,
-                details={},
-                error=error,
-                **common,
-            )
+    score = outcome if isinstance(outcome, Score) else None
+    failure = outcome if isinstance(outcome, Failure) else None
+    return Component(
+        status="scored" if score else "error" if failure else "skipped",
+        score=score.value if score else None,
+        weight=part.weight,
+        verdict=score.verdict.value if score else None,
+        reason=outcome.code if isinstance(outcome, Failure) else outcome.reason,
+        details={} if isinstance(outcome, Failure) else outcome.details,
+        cached=cached,
+        timing_ms=Timing(queue=round(done.queue_ms, 3), run=round(done.run_ms, 3)),
+        error=ErrorInfo(**asdict(failure)) if failure else None,
+    )
 
 
 def _flags(planned: Planned, done: Mapping[Evaluation, Done]) -> list[str]:

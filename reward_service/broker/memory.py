@@ -129,4 +129,3 @@ class MemoryBroker(Generic[P, R]):
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
-
