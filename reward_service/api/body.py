@@ -1,38 +1,22 @@
-"""
-The body of a request, bounded before it is read and parsed in Rust in one pass.
-
-FastAPI's own way parses with `json`, validates the Python objects, and takes a body of any size;
-for 512 completions of 8 KB that costs twice the CPU time of `model_validate_json`.
-"""
+"""The body of a request, bounded while it arrives: in bytes, alone and with all others, and in
+time."""
 
 import asyncio
-import re
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import ValidationError
+from structlog.contextvars import bind_contextvars
 
-from reward_service.api.refusals import (
-    MAX_PROBLEMS,
-    Refusal,
-    from_validation,
-    invalid,
-    request_id_of,
-)
+from reward_service.api.parsing import parse_batch
+from reward_service.api.refusals import Refusal, request_id_of
 from reward_service.errors import Overloaded
-from reward_service.schemas import Problem, RewardRequest
+from reward_service.schemas import RewardRequest
 
 MEGABYTE = 1024 * 1024
-REPLACED = "\ufffe"
-"""Stands for an unpaired surrogate; a noncharacter, so that the engine can flag the completion."""
-
-_HIGH = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
-_LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_LONE = re.compile(_HIGH + rb"(?!" + _LOW + rb")|(?<!" + _HIGH + rb")" + _LOW)
 
 
 class Intake:
-    """Reads bodies within limits: bytes of one, bytes of all at once, and seconds."""
+    """Reads bodies within limits, before anything is parsed."""
 
     def __init__(self, *, body_bytes: int, total_bytes: int, timeout_s: float) -> None:
         self._body_bytes = body_bytes
@@ -41,7 +25,8 @@ class Intake:
         self._held = 0
 
     async def read(self, request: Request) -> bytearray:
-        """The body; raises Refusal when it is of another kind, too long, or too slow."""
+        """The body. Raises Refusal when it is of another kind, too long or too slow, and
+        Overloaded when all bodies together are too much."""
         _check_headers(request)
         if int(request.headers.get("content-length", 0)) > self._body_bytes:
             raise self._too_large()
@@ -85,58 +70,10 @@ async def read_batch(request: Request) -> RewardRequest:
     """The batch in the body; one without a request id takes the id of the request."""
     intake: Intake = request.app.state.intake
     batch = parse_batch(await intake.read(request))
+    bind_contextvars(count=len(batch.items))
     if batch.request_id is not None:
         return batch
     return batch.model_copy(update={"request_id": request_id_of(request)})
-
-
-def parse_batch(body: bytes | bytearray) -> RewardRequest:
-    """The batch that `body` spells; raises Refusal. Unpaired surrogates become U+FFFE."""
-    try:
-        return RewardRequest.model_validate_json(body)
-    except ValidationError as error:
-        repaired = _without_lone_surrogates(body) if _is_no_json(error) else body
-        if repaired == body:
-            raise from_validation(error) from None
-    try:
-        batch = RewardRequest.model_validate_json(repaired)
-    except ValidationError as error:
-        raise from_validation(error) from None
-    _check_names(batch)
-    return batch
-
-
-def _is_no_json(error: ValidationError) -> bool:
-    if error.error_count() > 1:
-        return False
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return found[0]["type"] == "json_invalid"
-
-
-def _without_lone_surrogates(body: bytes | bytearray) -> bytes | bytearray:
-    """Spell each unpaired surrogate escape as U+FFFE, in three linear passes.
-
-    A policy can write half of a pair, and `json.dumps` spells it as an escape that JSON parsers
-    refuse. An escaped backslash before `ud800` is no such escape, hence the mask: the byte 0xFF
-    occurs in no UTF-8, so it can stand for escaped backslashes meanwhile.
-    """
-    if b"\xff" in body:
-        return body
-    masked = body.replace(rb"\\", b"\xff\xff")
-    return _LONE.sub(rb"\\ufffe", masked).replace(b"\xff\xff", rb"\\")
-
-
-def _check_names(batch: RewardRequest) -> None:
-    """Names are given back untouched, which half a surrogate pair cannot be."""
-    named = [("request_id", batch.request_id)]
-    named += [("tasks", key) for key in batch.tasks]
-    for at, item in enumerate(batch.items):
-        named += [(f"items.{at}.id", item.id), (f"items.{at}.task_id", item.task_id)]
-    message = "An unpaired surrogate cannot be given back"
-    wrong = [path for path, name in named if REPLACED in (name or "")]
-    if wrong:
-        problems = [Problem(field=path, message=message) for path in wrong[:MAX_PROBLEMS]]
-        raise invalid(problems, len(wrong))
 
 
 Batch = Annotated[RewardRequest, Depends(read_batch)]
