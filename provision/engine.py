@@ -82,7 +82,7 @@ def _start(bin_dir: Path, log: Log) -> None:
         log.run(["systemctl", "start", "docker"])
         _wait(bin_dir, process=None, said="See: journalctl -u docker")
     else:
-        _start_by_hand(bin_dir, log.path.with_name("dockerd.log"))
+        _start_by_hand(bin_dir, log)
 
 
 def _running_pid() -> int | None:
@@ -94,12 +94,23 @@ def _running_pid() -> int | None:
     return pid
 
 
-def _start_by_hand(bin_dir: Path, output: Path) -> None:
+def _mount_cgroups(log: Log) -> None:
+    """Mount what an init system would have mounted; without it no container can be limited."""
+    if " cgroup" in Path("/proc/mounts").read_text():
+        return
+    if not shutil.which("cgroupfs-mount"):
+        debian.install("cgroupfs-mount", log=log)
+    log.run(["cgroupfs-mount"])
+
+
+def _start_by_hand(bin_dir: Path, log: Log) -> None:
     """Start dockerd so that it outlives this command and the next one starts at once."""
+    _mount_cgroups(log)
+    output = log.path.with_name("dockerd.log")
     with output.open("ab") as sink:
         start = sink.tell()
         process = subprocess.Popen(
-            ["dockerd"],
+            ["dockerd", "--log-level", "warn"],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
