@@ -19,7 +19,7 @@ from reward_service.errors import BadTask
 from reward_service.grade import grade, print_summary
 from reward_service.schemas import VerifierSpec
 from reward_service.settings import BadSettings, Settings, load_settings
-from reward_service.telemetry import set_up_logging
+from reward_service.telemetry import configure_logging
 from sandbox import SandboxUnavailable
 
 OK, FAILED, MISUSED = 0, 1, 2
@@ -97,7 +97,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _grade(options: argparse.Namespace, settings: Settings) -> int:
-    set_up_logging(settings.model_copy(update={"log_level": "warning"}))
+    configure_logging("error", "console")  # the summary tells what a log would
     try:
         default = TypeAdapter(list[VerifierSpec]).validate_python(json.loads(options.verifiers))
     except (ValueError, ValidationError):

@@ -52,7 +52,7 @@ class _Died(Exception):
         self.exit_code = exit_code
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Process:
     process: ForkServerProcess
     reader: asyncio.StreamReader
@@ -102,12 +102,20 @@ class Pool:
         for process in list(self._all):
             self._discard(process)
 
-    async def apply(self, call: Call, *, deadline: float) -> Outcome:
-        """Apply one rule. `deadline` in Unix seconds; whatever happens, an outcome by then."""
+    async def apply(self, call: Call, *, deadline: float) -> tuple[Outcome, float]:
+        """Apply one rule; the outcome, and the seconds it ran.
+
+        `deadline` is in Unix seconds; whatever happens, there is an outcome by then.
+        """
+        started: list[float] = []
+        outcome = await self._apply(call, deadline, started)
+        return outcome, time.monotonic() - started[-1] if started else 0.0
+
+    async def _apply(self, call: Call, deadline: float, started: list[float]) -> Outcome:
         for _ in range(TRIES):
             try:
                 async with asyncio.timeout(max(0.0, deadline - time.time())):
-                    return await self._apply_once(call)
+                    return await self._apply_once(call, started)
             except TimeoutError:
                 return Failure("deadline_exceeded", "pool", "the deadline passed", retryable=True)
             except _Died as death:
@@ -117,10 +125,11 @@ class Pool:
         message = "the worker process died under this item, each time"
         return Failure("worker_died", "pool", message, retryable=True, attempts=TRIES)
 
-    async def _apply_once(self, call: Call) -> Outcome:
+    async def _apply_once(self, call: Call, started: list[float]) -> Outcome:
         async with self._turn() as turn:
             process = await self._take()
             turn.process = process
+            started.append(time.monotonic())
             answered = False
             try:
                 async with asyncio.timeout(self._wall_s):

@@ -54,25 +54,30 @@ class Programs:
             self._tried.set()
             await asyncio.sleep(0 if self.is_up else RETRY_S)
 
-    async def score(self, evaluation: Evaluation, deadline: float) -> Outcome:
-        """Run and judge one completion's program; `deadline` in Unix seconds."""
+    async def score(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:
+        """Run and judge one completion's program; the outcome, and the seconds its tests ran.
+
+        `deadline` is in Unix seconds. Raises SandboxDown.
+        """
         code = verifier_of(evaluation.verifier, evaluation.params)
         if not isinstance(code, Code):
-            return Failure("not_a_program", "sandbox", f"{evaluation.verifier} runs no program")
+            return Failure("not_a_program", "sandbox", f"{evaluation.verifier} runs nothing"), 0.0
         submission = code.submission(evaluation.attempt)
         if isinstance(submission, Score):
-            return submission
+            return submission, 0.0
         try:
             async with asyncio.timeout(max(0.0, deadline - time.time())):
                 sandbox = await self._ready()
-                return code.score(await sandbox.judge(submission, deadline=deadline))
+                judgement = await sandbox.judge(submission, deadline=deadline)
         except (TimeoutError, DeadlineExceeded):
             message = "the deadline passed before the tests were done"
-            return Failure("deadline_exceeded", "sandbox", message, retryable=True)
+            return Failure("deadline_exceeded", "sandbox", message, retryable=True), 0.0
         except SandboxUnavailable as error:
             raise SandboxDown(str(error)) from error
         except SandboxError as error:
-            return Failure("sandbox_failed", "sandbox", str(error), retryable=True, attempts=2)
+            failure = Failure("sandbox_failed", "sandbox", str(error), retryable=True, attempts=2)
+            return failure, 0.0
+        return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
 
     async def settled(self) -> None:
         """Wait until the sandbox is up or known to be down."""

@@ -20,7 +20,8 @@ from reward_service.verdicts import Failure, Outcome
 
 log = structlog.get_logger()
 
-Work = Callable[[Evaluation, float], Awaitable[Outcome]]
+Work = Callable[[Evaluation, float], Awaitable[tuple[Outcome, float]]]
+"""An evaluation and its deadline (Unix seconds) -> the outcome and the seconds it ran."""
 
 
 class Worker:
@@ -61,16 +62,16 @@ class Worker:
     async def _evaluate(
         self, lease: Lease[list[Evaluation]], index: int, evaluation: Evaluation, work: Work
     ) -> None:
-        began = time.time()
+        run_s = 0.0
         try:
-            outcome = await work(evaluation, lease.job.deadline)
+            outcome, run_s = await work(evaluation, lease.job.deadline)
         except InfraError as error:
             outcome = Failure(error.code, lease.job.kind, str(error), retryable=True)
-        queue_ms = (began - lease.job.created) * 1000
-        await self._broker.reply(
-            lease, index, Done(outcome, queue_ms, (time.time() - began) * 1000)
-        )
+        if isinstance(outcome, Failure):
+            log.warning("evaluation_failed", verifier=evaluation.verifier, code=outcome.code)
+        queue_s = max(0.0, time.time() - lease.job.created - run_s)
+        await self._broker.reply(lease, index, Done(outcome, queue_s * 1000, run_s * 1000))
 
-    async def _apply(self, evaluation: Evaluation, deadline: float) -> Outcome:
+    async def _apply(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:
         call = Call(evaluation.verifier, evaluation.params, evaluation.attempt)
         return await self._pool.apply(call, deadline=deadline)

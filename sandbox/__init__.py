@@ -16,7 +16,7 @@ from sandbox.base import (
     Status,
 )
 from sandbox.checkers import CHECKERS, Checker, parse_checker
-from sandbox.docker import DockerSandbox
+from sandbox.containers import DockerSandbox
 from sandbox.judge import Judgement, Submission, TestCase, TestResult, Verdict
 from sandbox.languages import LANGUAGES
 

@@ -1,14 +1,12 @@
 """A verifier by name, applied: the one place where a rule's crash becomes an error."""
 
+import traceback
 from functools import lru_cache
-
-import structlog
+from pathlib import Path
 
 from reward_service.verdicts import Failure, Outcome
 from reward_service.verifiers import VERIFIERS
 from reward_service.verifiers.base import Attempt, Rule, Verifier
-
-log = structlog.get_logger()
 
 
 @lru_cache(maxsize=128)
@@ -27,5 +25,10 @@ def apply(name: str, params: str, attempt: Attempt) -> Outcome:
     except MemoryError:
         return Failure("verifier_memory", "verify", f"{name} ran out of memory")
     except Exception as error:
-        log.exception("verifier_crashed", verifier=name)
-        return Failure("verifier_crashed", "verify", f"{name} raised {type(error).__name__}")
+        return Failure("verifier_crashed", "verify", f"{name} raised {_place(error)}")
+
+
+def _place(error: Exception) -> str:
+    """The error's type and where it happened; its text may quote the completion."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
