@@ -106,6 +106,9 @@ def _serve_until_interrupted(process: "subprocess.Popen[bytes]", output: Path) -
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is not None:
+        say(f"The service had ended before its time, with status {process.returncode}")
+        return
     process.terminate()
     try:
         process.wait(timeout=STOP_TIMEOUT_S)
