@@ -25,13 +25,14 @@ from provision.service import refuse_busy_port, running_service, serve_example
 ROOT = Path(__file__).resolve().parent
 LOG = Log(ROOT / "run/setup.log")
 TOOLS = ROOT / ".tools"
+SCRIPTS = ("dev.py", "provision", "examples", "bench", "tests")
 REQUIRE = "RULEGRADE_TEST_REQUIRE"
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
-    ("lint-imports",),
+    ("lint-imports", "--no-logo"),
     ("mypy",),
-    ("mypy", "--strict", "dev.py", "provision", "examples", "bench", "tests"),
+    ("mypy", "--strict", "--explicit-package-bases", *SCRIPTS),
 )
 VERBS = {
     "setup": "make the environment and nothing else",
