@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from reward_service.verdicts import Outcome
 
 Place = Literal["inline", "pool", "sandbox"]
-"""Where a rule runs: cheap and linear in the caller's process, in a killable process, or as code."""
+"""Cheap and linear in the caller's process, in a killable process, or as a program in a jail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,10 @@ class Verifier(BaseModel):
 
     place: ClassVar[Place]
     needs_ground_truth: ClassVar[bool] = False
+
+    @classmethod
+    def warm_up(cls) -> None:
+        """Load what the rule needs; called once, before worker processes are forked."""
 
 
 class Rule(Verifier):

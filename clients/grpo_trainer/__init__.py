@@ -1,0 +1,1 @@
+"""The readable PyTorch GRPO trainer; it reaches the service over HTTP only."""

@@ -1,0 +1,1 @@
+"""The client of the reward service: httpx and pydantic only."""
