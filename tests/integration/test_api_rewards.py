@@ -22,10 +22,8 @@ def post(service: LiveService, body: bytes | str, **headers: str) -> httpx.Respo
 
 def one_item(completion: str, ground_truth: str = "42") -> str:
     """A request whose completion is the JSON text `completion`, put in as it stands."""
-    return (
-        '{"items":[{"id":"a","completion":"%s","ground_truth":"%s",'
-        '"verifiers":[{"name":"math"}]}]}' % (completion, ground_truth)
-    )
+    item = f'"id":"a","completion":"{completion}","ground_truth":"{ground_truth}"'
+    return f'{{"items":[{{{item},"verifiers":[{{"name":"math"}}]}}]}}'
 
 
 ANSWER = r"<think>Six times seven.</think>The answer is \\boxed{42}."
