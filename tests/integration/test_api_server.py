@@ -21,8 +21,16 @@ from tests.live_service import LiveService, live_service
 
 TIMEOUT_S = 2
 BATCH = {"items": [{"id": "a", "completion": "x", "verifiers": [{"name": "format"}]}]}
-SLOW = {"name": "math"}
-TOWER = "\\boxed{9^{9^{9^9}}}"
+FACTORS = [f"(x^{{{i}}}+{i})" for i in range(3, 31)]
+SLOW = {  # sympy would multiply it all out, for half a minute
+    "ground_truth": "".join(reversed(FACTORS)),
+    "verifiers": [{"name": "math"}],
+}
+
+
+def slow_answer(number: int) -> str:
+    """A completion that keeps a worker busy until its CPU time is up; each number is another."""
+    return f"{number}: \\boxed{{{''.join(FACTORS)}}}"
 
 
 @pytest.fixture(scope="module")
@@ -178,10 +186,7 @@ def test_not_ready_says_which_part_is_down_and_serves_the_rest(tmp_path: Path) -
 
 
 def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
-    items = [
-        {"id": str(i), "completion": f"{i} {TOWER}", "ground_truth": "42", "verifiers": [SLOW]}
-        for i in range(8)
-    ]
+    items = [{**SLOW, "id": str(i), "completion": slow_answer(i)} for i in range(8)]
     with live_service(
         tmp_path, sandbox_backend="off", pool_workers=1, max_queue_items=4
     ) as running:
@@ -192,23 +197,24 @@ def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
 
 
 def test_work_for_a_client_that_went_away_is_given_up(tmp_path: Path) -> None:
-    item = {"completion": TOWER, "ground_truth": "42", "verifiers": [SLOW]}
-    items = [{**item, "id": str(i), "completion": f"{i} {TOWER}"} for i in range(4)]
+    items = [{**SLOW, "id": str(i), "completion": slow_answer(i)} for i in range(64)]
     body = json.dumps({"items": items, "deadline_ms": 600_000}).encode()
     with live_service(
-        tmp_path, sandbox_backend="off", pool_workers=1, max_queue_items=4
+        tmp_path, sandbox_backend="off", pool_workers=1, max_queue_items=64
     ) as running:
         with connect(running.url) as connection:
             connection.sendall(HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            time.sleep(0.5)
+            time.sleep(1)
         time.sleep(0.5)
-        right = {"ground_truth": "42", "verifiers": [SLOW], "completion": "\\boxed{42}"}
-        answer = running.score({"items": [{**right, "id": str(i)} for i in range(4)]})
-        assert answer["rewards"] == [1.0] * 4
+        easy = [
+            {**item, "completion": f"\\boxed{{{i}}}", "ground_truth": str(i)}
+            for i, item in enumerate(items)
+        ]
+        assert running.score({"items": easy})["rewards"] == [1.0] * 64
 
 
 def test_requests_in_flight_finish_after_sigterm(tmp_path: Path) -> None:
-    item = {"id": "a", "completion": TOWER, "ground_truth": "42", "verifiers": [SLOW]}
+    item = {**SLOW, "id": "a", "completion": slow_answer(0)}
     answers: list[dict[str, Any]] = []
     with started(tmp_path, "--port", "0", sandbox_backend="off") as process:
         url = url_of(process)
