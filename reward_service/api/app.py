@@ -5,6 +5,7 @@ The engine outlives the app: `server.py` runs it around the server, so that requ
 finish on a running engine, and an engine that fails takes the process down.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -15,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from reward_service import __version__
 from reward_service.api.body import MEGABYTE, Intake
 from reward_service.api.envelope import Envelope
-from reward_service.api.keys import load_keys
+from reward_service.api.keys import ApiKey
 from reward_service.api.refusals import (
     Refusal,
     from_infra,
@@ -45,9 +46,8 @@ class Service(FastAPI):
         return self.openapi_schema
 
 
-def create_app(settings: Settings, engine: Engine) -> FastAPI:
-    """The service on a running engine. Raises BadSettings for a key that is no hash."""
-    keys = load_keys(settings)
+def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> FastAPI:
+    """The service on a running engine; without `keys` it is open."""
     is_described = settings.docs == "on" or (settings.docs == "auto" and not keys)
     app = Service(
         title="rulegrade",
