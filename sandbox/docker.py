@@ -155,10 +155,14 @@ class Engine:
 
     def attach(self, container: str) -> socket.socket:
         """A socket to the standard streams of a container that was not yet started."""
-        raw = self._api.attach_socket(
+        raw: Any = self._api.attach_socket(
             container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         )
-        connection: socket.socket = getattr(raw, "_sock", raw)
+        # The SDK's objects close their socket when they are collected: keep a copy of our own.
+        theirs: socket.socket = raw._sock
+        connection = theirs.dup()
+        raw._response.close()
+        theirs.close()
         return connection
 
     def start(self, container: str) -> None:
