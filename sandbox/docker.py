@@ -159,10 +159,10 @@ class Engine:
             container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         )
         # The SDK's objects close their socket when they are collected: keep a copy of our own.
-        connection: socket.socket = raw._sock.dup()
-        raw._sock.close()
-        raw.close()
+        theirs: socket.socket = raw._sock
+        connection = theirs.dup()
         raw._response.close()
+        theirs.close()
         return connection
 
     def start(self, container: str) -> None:
