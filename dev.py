@@ -20,18 +20,19 @@ from provision.console import Log, SetupError, say
 from provision.engine import ensure_engine
 from provision.environment import prepare
 from provision.redis_server import ensure_redis
-from provision.service import refuse_busy_port, serve_example
+from provision.service import refuse_busy_port, running_service, serve_example
 
 ROOT = Path(__file__).resolve().parent
 LOG = Log(ROOT / "run/setup.log")
 TOOLS = ROOT / ".tools"
+SCRIPTS = ("dev.py", "provision", "examples", "bench", "tests")
 REQUIRE = "RULEGRADE_TEST_REQUIRE"
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
-    ("lint-imports",),
+    ("lint-imports", "--no-logo"),
     ("mypy",),
-    ("mypy", "--strict", "dev.py", "provision", "examples", "tests"),
+    ("mypy", "--strict", "--explicit-package-bases", *SCRIPTS),
 )
 VERBS = {
     "setup": "make the environment and nothing else",
@@ -49,7 +50,7 @@ def main() -> int:
     places = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(TOOLS)]
     os.environ["PATH"] = os.pathsep.join(places)
     try:
-        if options.verb == "run":
+        if options.verb in ("run", "bench"):
             refuse_busy_port(options.port)
         bin_dir = prepare(ROOT, log=LOG)
         return _run_verb(options, bin_dir, rest)
@@ -65,7 +66,8 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     parsers = {name: verbs.add_parser(name, help=text) for name, text in VERBS.items()}
     parsers["run"].add_argument("--once", action="store_true", help="exit after the table")
-    parsers["run"].add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
+    for name in ("run", "bench"):
+        parsers[name].add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
     options, rest = parser.parse_known_args()
     if rest and options.verb not in ("test", "bench"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
@@ -83,7 +85,8 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
     if _call(bin_dir / "rulegrade", "sandbox", "build"):
         raise SetupError("The sandbox image could not be built; see above.")
     if options.verb == "bench":
-        return _call(bin_dir / "python", "bench/service.py", *rest)
+        with running_service(ROOT, bin_dir, port=options.port) as (_, url):
+            return _call(bin_dir / "python", "bench/service.py", "--url", url, *rest)
     return serve_example(ROOT, bin_dir, port=options.port, once=options.once)
 
 

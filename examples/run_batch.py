@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ FILE = Path(__file__).with_name("batch.jsonl")
 DEADLINE_S = 240  # one hang and one memory bomb included, far above what two busy cores need
 ANSWERS = ("math", "code")
 """The verifiers that judge the answer; an item of the example has one of them at most."""
-WIDTHS = (2, 11, 7, 30, 18, 18, 24, 8)
+WIDTHS = (2, 9, 7, 29, 16, 18, 30, 8)
 HEADINGS = ("", "id", "reward", "answer", "format", "language", "reason", "time")
 
 Json = dict[str, Any]
@@ -134,7 +135,8 @@ def line_of(columns: Sequence[str]) -> str:
 def first_line(prompt: Any) -> str:
     """The beginning of a prompt, given as text or as chat messages."""
     text = prompt if isinstance(prompt, str) else prompt[-1]["content"]
-    return textwrap.shorten(text, 100)
+    is_wide = any(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return textwrap.shorten(text[: 50 if is_wide else None], 100)  # such letters fill two columns
 
 
 def closing(summary: Json) -> str:

@@ -5,13 +5,17 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from provision.console import SetupError, last_lines, say
 
 HOST = "127.0.0.1"
-READY_TIMEOUT_S = 180.0  # the first start builds a pool of containers and checks their isolation
+LOG = Path("run/service.log")
+READY_TIMEOUT_S = 120.0  # the first start builds a pool of containers and checks their isolation
 STOP_TIMEOUT_S = 40.0  # the service itself drains for up to 30 s
 
 
@@ -33,19 +37,28 @@ def serve_example(root: Path, bin_dir: Path, *, port: int, once: bool) -> int:
 
     Returns 0 when every verdict was the expected one.
     """
+    with running_service(root, bin_dir, port=port) as (process, url):
+        sender = [str(bin_dir / "python"), "examples/run_batch.py", "--url", url]
+        status = subprocess.run(sender, cwd=root).returncode
+        if not once:
+            say(f"Serving on {url}; its API is described at {url}/docs. Ctrl-C stops it.")
+            _serve_until_interrupted(process, root / LOG)
+    return status
+
+
+@contextmanager
+def running_service(
+    root: Path, bin_dir: Path, *, port: int
+) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """Run the service while the block runs; yields its process and URL once it is ready."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop from outside is a Ctrl-C
-    output = root / "run/service.log"
+    output = root / LOG
     url = f"http://{HOST}:{port}"
     say(f"Starting the service on {url} (log {output})")
     process = _start(bin_dir, port, output)
     try:
         _wait_until_ready(process, url, output)
-        sender = [str(bin_dir / "python"), "examples/run_batch.py", "--url", url]
-        status = subprocess.run(sender, cwd=root).returncode
-        if not once:
-            say(f"Serving on {url}; its API is described at {url}/docs. Ctrl-C stops it.")
-            _serve_until_interrupted(process, output)
-        return status
+        yield process, url
     finally:
         _stop(process)
 
@@ -66,13 +79,19 @@ def _start(bin_dir: Path, port: int, output: Path) -> "subprocess.Popen[bytes]":
 def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, output: Path) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + READY_TIMEOUT_S
+    said = ""
     while process.poll() is None and time.monotonic() < deadline:
         try:
             with opener.open(f"{url}/readyz", timeout=5):
                 return
-        except OSError:  # not listening yet, or 503 while a part is coming up
-            time.sleep(0.2)
-    raise SetupError(f"The service did not become ready:\n{last_lines(output)}\nLog: {output}")
+        except urllib.error.HTTPError as error:  # it listens, and a part is not up yet
+            said = error.read(2000).decode(errors="replace")
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise SetupError(
+        f"The service did not become ready. {said}\n{last_lines(output)}\nThe whole log: {output}"
+    )
 
 
 def _serve_until_interrupted(process: "subprocess.Popen[bytes]", output: Path) -> None:
@@ -81,10 +100,15 @@ def _serve_until_interrupted(process: "subprocess.Popen[bytes]", output: Path) -
     except KeyboardInterrupt:
         say("Stopping")
     else:
-        raise SetupError(f"The service ended by itself:\n{last_lines(output)}\nLog: {output}")
+        raise SetupError(
+            f"The service ended by itself:\n{last_lines(output)}\nThe whole log: {output}"
+        )
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is not None:
+        say(f"The service had ended before its time, with status {process.returncode}")
+        return
     process.terminate()
     try:
         process.wait(timeout=STOP_TIMEOUT_S)

@@ -5,11 +5,11 @@ It runs outside the sandbox, and expected outputs never leave it: a slot is give
 one input at a time, and hands back bytes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
-from sandbox.base import Limits, Program, Run, SandboxError, SlotLost, Status
+from sandbox.base import MAX_LIMITS, Limits, Program, Run, SandboxError, SlotLost, Status
 from sandbox.checkers import Checker
 from sandbox.pool import SlotPool
 
@@ -103,6 +103,9 @@ MAX_TAIL = 500
 MAX_COMPILE_OUTPUT = 4000
 """Bytes of the compiler's messages kept: the first ones, later ones mostly follow from them."""
 
+PATIENCE = 5
+"""Factor on the wall-clock limit of a run that is repeated because the host starved it."""
+
 
 async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> Judgement:
     """Judge on one slot; when that dies under a test, go on from this test on another slot.
@@ -138,9 +141,12 @@ async def _run_tests(progress: "_Progress", pool: SlotPool, deadline: float) -> 
 
 
 async def _run_alone(pool: SlotPool, submission: Submission, index: int, deadline: float) -> Run:
+    # On a busy host a program that computes needs longer to use up its CPU time.
+    wall_s = min(PATIENCE * submission.limits.wall_s, MAX_LIMITS["wall_s"])
+    limits = replace(submission.limits, wall_s=wall_s)
     async with pool.session(submission.program, deadline=deadline, is_alone=True) as session:
         await session.compile()
-        run = await session.run(submission.tests[index].input, submission.limits)
+        run = await session.run(submission.tests[index].input, limits)
     if run.was_starved:
         raise SandboxError("the host was too busy to time a run, even with no other run beside it")
     return run

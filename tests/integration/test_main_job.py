@@ -143,7 +143,7 @@ def kill_containers() -> None:
 def test_what_is_killed_is_retried_or_an_error_and_never_a_number(
     service: LiveService, kill: Callable[[], None], task: str
 ) -> None:
-    rows = [row for row in completions(400) if row[1] == task]
+    rows = [row for row in completions(800) if row[1] == task]
     expected = {r["id"]: r["reward"] for r in service.score(batch(rows))["results"]}
     again = [(f"{i}", task, text + " ") for i, _, text in rows]  # not what a cache could hold
     stop = threading.Event()
@@ -151,11 +151,9 @@ def test_what_is_killed_is_retried_or_an_error_and_never_a_number(
 
     def keep_killing() -> None:
         nonlocal kills
-        while not stop.wait(0.3):
+        while kills < 4 and not stop.wait(0.05 * 4**kills):
             kill()
             kills += 1
-            if kills == 4:
-                return
 
     killer = threading.Thread(target=keep_killing)
     killer.start()
@@ -177,7 +175,7 @@ def test_what_is_killed_is_retried_or_an_error_and_never_a_number(
 
 def test_the_deadline_answers_every_item_and_keeps_what_was_done(service: LiveService) -> None:
     sleeper = "```python\nimport time\ntime.sleep(5)\n```"
-    rows = [(f"sleep-{i}", "python", sleeper + str(i)) for i in range(8)]
+    rows = [(f"sleep-{i}", "python", f"{sleeper}\n{i}") for i in range(8)]
     rows += [row for row in completions(64) if row[1] in ("sum", "thought")]
     began = time.monotonic()
     answer = service.score(batch(rows, deadline_ms=4_000))

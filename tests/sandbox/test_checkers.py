@@ -1,9 +1,9 @@
 """What each checker takes for equal."""
 
 import pytest
-from sandbox_cases import Row, read
 
 from sandbox import parse_checker
+from tests.sandbox.sandbox_cases import Row, read
 
 CASES = [pytest.param(row, id=row["id"]) for row in read("code_checkers.jsonl")]
 

@@ -1,9 +1,9 @@
 """Labelled programs: right ones are accepted, wrong ones and hacks are not."""
 
 import pytest
-from sandbox_cases import Row, read, stdin_submission
 
 from sandbox import DockerSandbox, Verdict
+from tests.sandbox.sandbox_cases import Row, read, stdin_submission
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

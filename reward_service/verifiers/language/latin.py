@@ -1,0 +1,140 @@
+"""
+Which language each Latin-script word is in, judged together with its neighbours.
+
+A word alone says little, so a sentence gets the cheapest labelling as a whole:
+every word costs what its letters say against the language, every change of
+language costs extra. Most sentences are settled without that search: where all
+words together hold less evidence against the target than one change costs, the
+search could only answer "all target".
+"""
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from math import log
+
+from lingua import IsoCode639_1, LanguageDetector, LanguageDetectorBuilder
+
+from reward_service.verifiers.language.function_words import FUNCTION_WORDS
+
+LATIN = tuple(FUNCTION_WORDS)
+"""Languages told apart word by word, ISO 639-1."""
+
+Evidence = tuple[float, ...]
+"""Natural log of a word's probability in each language of LATIN."""
+
+SWITCH = 4.0
+CLAUSE_SWITCH = 2.0
+"""Cost of a change of language within a clause, and where a clause or sentence begins."""
+
+_FLOOR = 0.02  # least probability of a word in a language: no odd word decides alone
+_NAME_WEIGHT = 0.3  # a capitalised word inside a sentence may be a name, which has no language
+_LISTED = 0.9  # probability shared by the languages that list the word
+_CHUNK = 512  # words searched at once, which bounds memory on text without full stops
+_ELIDED = frozenset({
+    "l", "d", "qu", "n", "s", "c", "j", "m", "t", "jusqu", "lorsqu",
+    "dell", "nell", "all", "dall", "sull", "un", "quest",
+})  # fmt: skip
+_ENGLISH_TAILS = frozenset({"s", "t", "re", "ve", "ll", "d", "m"})
+_UNIFORM = (log(1 / len(LATIN)),) * len(LATIN)
+
+
+@cache
+def detector() -> LanguageDetector:
+    """Lingua's small models: 15 MB for all six languages, where the large ones take 210 MB."""
+    codes = [getattr(IsoCode639_1, code.upper()) for code in LATIN]
+    builder = LanguageDetectorBuilder.from_iso_codes_639_1(*codes)
+    return builder.with_low_accuracy_mode().with_preloaded_language_models().build()
+
+
+@lru_cache(maxsize=50_000)
+def evidence(word: str) -> Evidence:
+    """What the lower-case `word` says about its language, before any context."""
+    head, _, tail = word.replace("’", "'").rpartition("'")
+    listed = [code for code in LATIN if word.replace("’", "'") in FUNCTION_WORDS[code]]
+    if not listed and head and tail in _ENGLISH_TAILS:
+        listed = ["en"]
+    if not listed and head in _ELIDED:
+        listed = ["fr", "it"]
+    if listed:
+        return _logs({code: _LISTED / len(listed) for code in listed})
+    if len(tail) < 3:
+        return _UNIFORM
+    values = detector().compute_language_confidence_values(tail)
+    # Rounded, so that no difference in the order of summation can reach a verdict.
+    return _logs({v.language.iso_code_639_1.name.lower(): round(v.value, 4) for v in values})
+
+
+def _logs(probabilities: dict[str, float]) -> Evidence:
+    if not any(probabilities.values()):
+        return _UNIFORM
+    return tuple(round(log(max(probabilities.get(code, 0.0), _FLOOR)), 4) for code in LATIN)
+
+
+class Doubt(dict[str, float]):
+    """Word as written -> evidence against one target; exactly 0.0 for what is no word at all."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self._target = LATIN.index(target)
+
+    def __missing__(self, word: str) -> float:
+        if len(self) >= 50_000:
+            self.clear()
+        if is_symbol(word):
+            doubt = 0.0
+        else:
+            values = evidence(word.lower())
+            doubt = max(max(values) - values[self._target], 1e-6)
+        self[word] = doubt
+        return doubt
+
+
+@cache
+def doubts(target: str) -> Doubt:
+    """The process's one cache of doubts against `target`."""
+    return Doubt(target)
+
+
+def is_symbol(word: str) -> bool:
+    """Single letters and short capitals name points and variables in every language."""
+    return len(word) == 1 or (len(word) <= 3 and word.isupper())
+
+
+def label(words: Sequence[str], opens_clause: Sequence[bool], target: str | None) -> list[str]:
+    """The language of each word of one sentence; `target` is preferred where evidence is even."""
+    labels: list[str] = []
+    for start in range(0, len(words), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        labels += _cheapest(words[chunk], opens_clause[chunk], target)
+    return labels
+
+
+def _cheapest(words: Sequence[str], opens_clause: Sequence[bool], target: str | None) -> list[str]:
+    """Viterbi's search; all changes of language cost the same, so one best predecessor will do."""
+    home = LATIN.index(target) if target in LATIN else None
+    scores = [0.0 if home in (None, i) else -CLAUSE_SWITCH for i in range(len(LATIN))]
+    came_from: list[list[int]] = []
+    for position, word in enumerate(words):
+        change = CLAUSE_SWITCH if opens_clause[position] else SWITCH
+        best = max(range(len(scores)), key=scores.__getitem__)
+        if home is not None and scores[home] == scores[best]:
+            best = home
+        entered = scores[best] - change
+        came_from.append([i if score >= entered else best for i, score in enumerate(scores)])
+        values = _in_sentence(word, first=position == 0)
+        scores = [max(s, entered) + v for s, v in zip(scores, values, strict=True)]
+    state = max(range(len(scores)), key=scores.__getitem__)
+    if home is not None and scores[home] == scores[state]:
+        state = home
+    states = []
+    for previous in reversed(came_from):
+        states.append(state)
+        state = previous[state]
+    return [LATIN[state] for state in reversed(states)]
+
+
+def _in_sentence(word: str, *, first: bool) -> Evidence:
+    values = evidence(word.lower())
+    if first or not word[0].isupper() or any(word.lower() in FUNCTION_WORDS[c] for c in LATIN):
+        return values
+    return tuple(_NAME_WEIGHT * value for value in values)
