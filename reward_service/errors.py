@@ -37,6 +37,9 @@ class Overloaded(RewardError):
 class InfraError(RewardError):
     """We failed; the completion did not. Never becomes a number."""
 
+    code = "unavailable"
+    """What an item that met this error is told."""
+
 
 class BrokerError(InfraError):
     """The queue is out of reach or broken."""
@@ -45,6 +48,10 @@ class BrokerError(InfraError):
 class PoolError(InfraError):
     """No worker process could be had."""
 
+    code = "pool_unavailable"
+
 
 class SandboxDown(InfraError):
     """Code cannot be run at present."""
+
+    code = "sandbox_unavailable"

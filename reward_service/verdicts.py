@@ -4,9 +4,12 @@ What a verifier says about one completion: a score, that it does not apply, or t
 The three are different types, so that no failure of ours can be mistaken for a number.
 """
 
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from pydantic import TypeAdapter
 
 SEMANTICS = "1"
 """Version of the comparison rules. Any change of a verdict on the labelled corpora bumps it."""
@@ -57,3 +60,23 @@ class Failure:
 
 
 Outcome = Score | Skip | Failure
+
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    "score": TypeAdapter(Score),
+    "skip": TypeAdapter(Skip),
+    "failure": TypeAdapter(Failure),
+}
+
+
+def dump_outcome(outcome: Outcome) -> bytes:
+    """`outcome` as JSON, for another process."""
+    kind = type(outcome).__name__.lower()
+    fields = _ADAPTERS[kind].dump_python(outcome, mode="json")
+    return json.dumps([kind, fields], allow_nan=False).encode()
+
+
+def load_outcome(data: bytes) -> Outcome:
+    """Read what `dump_outcome` wrote. ValueError on anything else: nothing is trusted."""
+    kind, fields = json.loads(data)
+    outcome: Outcome = _ADAPTERS[kind].validate_python(fields)
+    return outcome

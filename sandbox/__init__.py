@@ -1,1 +1,43 @@
-"""Runs untrusted programs in warm containers. Imports nothing of the reward service."""
+"""Runs untrusted programs and judges them. Imports nothing of the reward service.
+
+async with DockerSandbox(slots=2) as sandbox:
+    judgement = await sandbox.judge(submission, deadline=time.time() + 60)
+"""
+
+from sandbox.base import (
+    MAX_LIMITS,
+    DeadlineExceeded,
+    Limits,
+    Program,
+    Run,
+    SandboxError,
+    SandboxUnavailable,
+    SlotLost,
+    Status,
+)
+from sandbox.checkers import CHECKERS, Checker, parse_checker
+from sandbox.containers import DockerSandbox
+from sandbox.judge import Judgement, Submission, TestCase, TestResult, Verdict
+from sandbox.languages import LANGUAGES
+
+__all__ = [
+    "CHECKERS",
+    "LANGUAGES",
+    "MAX_LIMITS",
+    "Checker",
+    "DeadlineExceeded",
+    "DockerSandbox",
+    "Judgement",
+    "Limits",
+    "Program",
+    "Run",
+    "SandboxError",
+    "SandboxUnavailable",
+    "SlotLost",
+    "Status",
+    "Submission",
+    "TestCase",
+    "TestResult",
+    "Verdict",
+    "parse_checker",
+]

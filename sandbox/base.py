@@ -1,13 +1,20 @@
 """
-The sandbox's vocabulary: a program, its limits, one run of it, and the protocol that runs it.
+The sandbox's vocabulary: a program, its limits, one run of it, and how we fail.
 
-A program that misbehaves is data (`Run.status`). `SandboxError` means that we failed.
+A program that misbehaves is data (`Run.status`). An exception means that we failed and learnt
+nothing about the program:
+
+SandboxError
+├── SandboxUnavailable   no engine, no image, or isolation below the configured minimum
+├── SlotLost             the container or its agent ended under a run; another slot may do better
+└── DeadlineExceeded     the caller's deadline passed before the run could end
+
+Malformed requests (an unknown language, limits above the maxima) are a ValueError.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Protocol
 
 
 class SandboxError(Exception):
@@ -15,7 +22,15 @@ class SandboxError(Exception):
 
 
 class SandboxUnavailable(SandboxError):
-    """No engine, no image, or no slot could be had. The message says what to do."""
+    """Programs cannot be run here. The message says what to do about it."""
+
+
+class SlotLost(SandboxError):
+    """The container or its agent ended in the middle of a run."""
+
+
+class DeadlineExceeded(SandboxError):
+    """The caller's deadline passed; the run was killed or never started."""
 
 
 class Status(StrEnum):
@@ -31,7 +46,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one run. CPU time decides; the wall clock is for programs that wait."""
+    """Limits of one run. CPU time decides; the wall clock is the backstop for a program that waits.
+
+    CPU, memory and processes count the whole process tree of the run; `output_kb` (KiB) is for
+    each of stdout and stderr.
+    """
 
     cpu_s: float = 2.0
     wall_s: float = 6.0
@@ -39,16 +58,37 @@ class Limits:
     output_kb: int = 4096
     processes: int = 64
 
+    def __post_init__(self) -> None:
+        """Refuse what no slot can honour."""
+        for limit in fields(self):
+            value, maximum = getattr(self, limit.name), MAX_LIMITS[limit.name]
+            if not 0 < value <= maximum:
+                raise ValueError(f"{limit.name} must be above 0 and at most {maximum}")
 
-COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=60.0, memory_mb=512, output_kb=64, processes=64)
+
+MAX_LIMITS: Mapping[str, float] = {
+    "cpu_s": 60.0,
+    "wall_s": 180.0,
+    "memory_mb": 1024,
+    "output_kb": 65_536,
+    "processes": 128,
+}
+"""The largest value of each field of `Limits`; `memory_mb` and `processes` size the containers."""
+
+COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=60.0, memory_mb=1024, output_kb=1024, processes=64)
+"""bits/stdc++.h with -O2 takes about 3 s of CPU and 350 MB; a template bomb takes what it gets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Source text in one language."""
+    """Source text in one language, and what it finds around itself when it runs."""
 
     language: str
     source: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Further files next to the source, by relative name."""
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +103,5 @@ class Run:
     cpu_ms: float = 0.0
     wall_ms: float = 0.0
     memory_kb: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One place where a run can happen at a time."""
-
-    id: str
-    isolation: Mapping[str, str] = field(default_factory=dict)
-
-
-class Sandbox(Protocol):
-    """Runs programs, one jail a run."""
-
-    async def start(self) -> None:
-        """Make every slot ready, or raise SandboxUnavailable."""
-
-    async def run_tests(
-        self, program: Program, inputs: Sequence[bytes], limits: Limits, *, deadline: float
-    ) -> "Sequence[Run]":
-        """Compile once, then one fresh jail for every input, in order; expected outputs stay out.
-
-        Returns one Run per input; after a compile error a single Run with COMPILE_ERROR.
-        Raises SandboxError when we failed or the Unix-time `deadline` (seconds) passed.
-        """
-
-    async def close(self) -> None:
-        """Stop and remove every container. Safe to call twice."""
+    was_starved: bool = False
+    """It ran out of wall time while the host, not the program, kept it from running."""

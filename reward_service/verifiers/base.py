@@ -38,6 +38,10 @@ class Verifier(BaseModel):
     place: ClassVar[Place]
     needs_ground_truth: ClassVar[bool] = False
 
+    @classmethod
+    def warm_up(cls) -> None:
+        """Load what the rule needs; called once, before worker processes are forked."""
+
 
 class Rule(Verifier):
     """A verifier that decides in Python, without running the completion."""

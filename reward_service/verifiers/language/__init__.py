@@ -15,6 +15,7 @@ from pydantic import Field
 from reward_service.extract import find_spans, opens_thought
 from reward_service.verdicts import Failure, Outcome, Score, Skip, Verdict
 from reward_service.verifiers.base import Attempt, Place, Rule
+from reward_service.verifiers.language.latin import detector
 from reward_service.verifiers.language.words import Tally, tally
 
 Code = Literal["ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "pt", "ru", "zh"]
@@ -45,6 +46,11 @@ class Language(Rule):
     """When given the score is 1 from this share on and 0 below; else it is the share itself."""
     min_units: Annotated[int, Field(ge=1, le=10_000)] = 5
     """Below so many words the component is skipped: too little to tell a language."""
+
+    @classmethod
+    def warm_up(cls) -> None:
+        """Load the models of the Latin-script languages."""
+        detector()
 
     def __call__(self, attempt: Attempt) -> Outcome:
         """Score the share of target units over all units."""

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""
+Prepares an environment on a machine that has only Python 3.11 or later, then runs one verb.
+
+Standard library only. What it makes lies in .venv, .tools and run beside this file; on Debian as
+root it also installs and starts a Docker engine where there is none.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - an older Python must be told, not shown a traceback
+    sys.exit("dev.py needs Python 3.11 or later; this is Python " + sys.version.split()[0])
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+
+from provision.console import Log, SetupError, say
+from provision.engine import ensure_engine
+from provision.environment import prepare
+from provision.redis_server import ensure_redis
+from provision.service import refuse_busy_port, running_service, serve_example
+
+ROOT = Path(__file__).resolve().parent
+LOG = Log(ROOT / "run/setup.log")
+TOOLS = ROOT / ".tools"
+SCRIPTS = ("dev.py", "provision", "examples", "bench", "tests")
+REQUIRE = "RULEGRADE_TEST_REQUIRE"
+CHECKS = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("lint-imports", "--no-logo"),
+    ("mypy",),
+    ("mypy", "--strict", "--explicit-package-bases", *SCRIPTS),
+)
+VERBS = {
+    "setup": "make the environment and nothing else",
+    "run": "score examples/batch.jsonl over HTTP, then keep serving",
+    "test": "run every check and every test; further arguments go to pytest",
+    "check": "run lint, layer rules and types",
+    "bench": "measure how fast the service answers on this machine",
+}
+
+
+def main() -> int:
+    """Run the verb on the command line; 0 when it passed."""
+    options, rest = _parse()
+    # Daemons live in sbin, which a plain user's PATH, or an empty one, does not name.
+    places = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(TOOLS)]
+    os.environ["PATH"] = os.pathsep.join(places)
+    try:
+        if options.verb in ("run", "bench"):
+            refuse_busy_port(options.port)
+        bin_dir = prepare(ROOT, log=LOG)
+        return _run_verb(options, bin_dir, rest)
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parse() -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").strip().partition("\n")[0])
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    parsers = {name: verbs.add_parser(name, help=text) for name, text in VERBS.items()}
+    parsers["run"].add_argument("--once", action="store_true", help="exit after the table")
+    for name in ("run", "bench"):
+        parsers[name].add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
+    options, rest = parser.parse_known_args()
+    if rest and options.verb not in ("test", "bench"):
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    return options, rest
+
+
+def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> int:
+    if options.verb == "check":
+        return _check(bin_dir)
+    if options.verb == "test":
+        return _test(bin_dir, rest)
+    if options.verb == "setup":
+        return 0
+    ensure_engine(bin_dir, log=LOG)
+    _build_image(bin_dir)
+    if options.verb == "bench":
+        with running_service(ROOT, bin_dir, port=options.port) as (_, url):
+            return _call(bin_dir / "python", "bench/service.py", "--url", url, *rest)
+    return serve_example(ROOT, bin_dir, port=options.port, once=options.once)
+
+
+def _check(bin_dir: Path) -> int:
+    """Run every check even after one failed, so that one round shows them all."""
+    failed = 0
+    for program, *arguments in CHECKS:
+        say(" ".join((program, *arguments)))
+        failed |= _call(bin_dir / program, *arguments)
+    return int(failed != 0)
+
+
+def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
+    """Run checks and tests. What this machine cannot have is skipped and named at the end."""
+    missing = {}
+    failed = 0
+    try:
+        ensure_engine(bin_dir, log=LOG)
+    except SetupError as error:
+        missing["docker"] = str(error)
+    else:
+        _build_image(bin_dir)
+    try:
+        ensure_redis(TOOLS, log=LOG)
+    except SetupError as error:
+        missing["redis"] = str(error)
+    failed |= _check(bin_dir)
+    say("pytest")
+    given = set(filter(None, os.environ.get(REQUIRE, "").split(",")))
+    os.environ[REQUIRE] = ",".join(sorted(given | ({"docker", "redis"} - missing.keys())))
+    failed |= _call(bin_dir / "python", "-m", "pytest", *pytest_arguments)
+    for name, reason in missing.items():
+        say(f"Skipped every test that needs {name}.\n{reason}")
+    say("FAILED" if failed else "Passed")
+    return int(failed != 0)
+
+
+def _build_image(bin_dir: Path) -> None:
+    say(
+        f"Building the sandbox image unless it is there; takes minutes once (details in {LOG.path})"
+    )
+    LOG.run([bin_dir / "rulegrade", "sandbox", "build"])
+
+
+def _call(program: Path, *arguments: str) -> int:
+    return subprocess.run([str(program), *arguments], cwd=ROOT).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

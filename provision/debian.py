@@ -1,0 +1,46 @@
+"""Installs Debian packages where we may: as root, on Debian or a descendant of it."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from provision.console import Log, SetupError, say
+
+TRIES = 3
+PAUSE_S = 10.0  # the package lists' lock has no waiting option; another apt-get rarely takes longer
+
+
+def can_install() -> bool:
+    """Whether `install` may be called on this machine."""
+    return (
+        os.geteuid() == 0
+        and shutil.which("apt-get") is not None
+        and Path("/etc/debian_version").exists()
+    )
+
+
+def install(package: str, *, log: Log) -> None:
+    """Install `package` without its recommendations. SetupError after three tries."""
+    say(f"Installing the Debian package {package}")
+    for attempt in range(1, TRIES + 1):
+        try:
+            _install(package, log)
+        except SetupError:
+            if attempt == TRIES:
+                raise
+            time.sleep(PAUSE_S)
+        else:
+            return
+
+
+def _install(package: str, log: Log) -> None:
+    env = {"DEBIAN_FRONTEND": "noninteractive"}
+    log.run(["apt-get", "update", "-q"], env=env)
+    log.run(
+        [
+            *("apt-get", "install", "-qy", "--no-install-recommends"),
+            *("-o", "DPkg::Lock::Timeout=300", package),
+        ],
+        env=env,
+    )

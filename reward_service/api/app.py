@@ -1,0 +1,96 @@
+"""
+Assembly of the HTTP service. No module-level app: whoever has settings and an engine makes one.
+
+The engine outlives the app: `server.py` runs it around the server, so that requests in flight
+finish on a running engine, and an engine that fails takes the process down.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from reward_service import __version__
+from reward_service.api.body import MEGABYTE, Intake
+from reward_service.api.envelope import Envelope
+from reward_service.api.keys import ApiKey
+from reward_service.api.refusals import (
+    Refusal,
+    from_infra,
+    from_overload,
+    from_task,
+    request_id_of,
+)
+from reward_service.api.routes import probes, v1
+from reward_service.engine import Engine
+from reward_service.errors import BadTask, InfraError, Overloaded
+from reward_service.schemas import RewardRequest
+from reward_service.settings import Settings
+
+
+class Service(FastAPI):
+    """FastAPI whose OpenAPI also describes the body that `body.py` parses by itself."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The schema, with every wire model."""
+        if self.openapi_schema is None:
+            _, body = models_json_schema(
+                [(RewardRequest, "validation")], ref_template="#/components/schemas/{model}"
+            )
+            schema = super().openapi()
+            schema["components"]["schemas"].update(body["$defs"])
+            self.openapi_schema = schema
+        return self.openapi_schema
+
+
+def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> FastAPI:
+    """The service on a running engine; without `keys` it is open."""
+    is_described = settings.docs == "on" or (settings.docs == "auto" and not keys)
+    app = Service(
+        title="rulegrade",
+        version=__version__,
+        description="Rule-based rewards: a batch of completions in, rewards with reasons out.",
+        openapi_url="/openapi.json" if is_described else None,
+        redoc_url=None,
+    )
+    app.state.engine = engine
+    app.state.keys = keys
+    app.state.intake = Intake(
+        body_bytes=settings.max_body_mb * MEGABYTE,
+        total_bytes=settings.max_uploads_mb * MEGABYTE,
+        timeout_s=settings.client_timeout_s,
+    )
+    app.include_router(v1)
+    app.include_router(probes)
+    for kind in (Refusal, BadTask, Overloaded, InfraError, HTTPException, ClientDisconnect):
+        app.add_exception_handler(kind, _refuse)
+    app.add_middleware(Envelope)
+    return app
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    return _refusal(error).response(request_id_of(request))
+
+
+def _refusal(error: Exception) -> Refusal:
+    match error:
+        case Refusal():
+            return error
+        case BadTask():
+            return from_task(error)
+        case Overloaded():
+            return from_overload(error)
+        case InfraError():
+            return from_infra(error)
+        case HTTPException(status_code=404):
+            return Refusal(404, "not_found", "There is no such path.")
+        case HTTPException(status_code=405):
+            message = "This path has other methods; see the Allow header."
+            return Refusal(405, "method_not_allowed", message, headers=error.headers or {})
+        case ClientDisconnect():  # nobody reads the answer; the status is for the log
+            return Refusal(499, "client_closed_request", "The client went away.")
+        case _:
+            raise error

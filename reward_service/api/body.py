@@ -1,0 +1,79 @@
+"""The body of a request, bounded while it arrives: in bytes, alone and with all others, and in
+time."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import Depends, Request
+from structlog.contextvars import bind_contextvars
+
+from reward_service.api.parsing import parse_batch
+from reward_service.api.refusals import Refusal, request_id_of
+from reward_service.errors import Overloaded
+from reward_service.schemas import RewardRequest
+
+MEGABYTE = 1024 * 1024
+
+
+class Intake:
+    """Reads bodies within limits, before anything is parsed."""
+
+    def __init__(self, *, body_bytes: int, total_bytes: int, timeout_s: float) -> None:
+        self._body_bytes = body_bytes
+        self._total_bytes = total_bytes
+        self._timeout_s = timeout_s
+        self._held = 0
+
+    async def read(self, request: Request) -> bytearray:
+        """The body. Raises Refusal when it is of another kind, too long or too slow, and
+        Overloaded when all bodies together are too much."""
+        _check_headers(request)
+        if int(request.headers.get("content-length", 0)) > self._body_bytes:
+            raise self._too_large()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                async for piece in request.stream():
+                    body += piece
+                    self._held += len(piece)
+                    self._check(len(body))
+        except TimeoutError:
+            message = f"The body did not arrive within {self._timeout_s:g} s."
+            headers = {"Connection": "close"}
+            raise Refusal(408, "request_timeout", message, headers=headers) from None
+        finally:
+            self._held -= len(body)
+        return body
+
+    def _check(self, size: int) -> None:
+        if size > self._body_bytes:
+            raise self._too_large()
+        if self._held > self._total_bytes:
+            raise Overloaded("Too many uploads at once; ask again later.", retry_after_s=1.0)
+
+    def _too_large(self) -> Refusal:
+        message = f"The body is longer than {self._body_bytes // MEGABYTE} MiB; send less at once."
+        return Refusal(413, "too_large", message)
+
+
+def _check_headers(request: Request) -> None:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0]
+    if kind.strip().lower() != "application/json":
+        message = "Send the body as JSON, with `Content-Type: application/json`."
+        raise Refusal(415, "unsupported_media_type", message)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        message = "Send the body uncompressed, without `Content-Encoding`."
+        raise Refusal(415, "unsupported_media_type", message)
+
+
+async def read_batch(request: Request) -> RewardRequest:
+    """The batch in the body; one without a request id takes the id of the request."""
+    intake: Intake = request.app.state.intake
+    batch = parse_batch(await intake.read(request))
+    bind_contextvars(count=len(batch.items))
+    if batch.request_id is not None:
+        return batch
+    return batch.model_copy(update={"request_id": request_id_of(request)})
+
+
+Batch = Annotated[RewardRequest, Depends(read_batch)]

@@ -1,0 +1,81 @@
+"""
+What goes around every request: its arrival time, its id, its line in the log, the last resort.
+
+An id that the caller sends as `X-Request-Id` is kept if it is plain, so that one id can be
+followed through a trainer's log and ours.
+"""
+
+import re
+import time
+import traceback
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reward_service.api.refusals import Refusal
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+log = structlog.stdlib.get_logger("reward_service.api")
+
+
+class Envelope:
+    """Pure ASGI middleware; sits outside routing, so that 404 and 500 get an id and a line too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received = time.monotonic()
+        request_id = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {}).update(received=received, request_id=request_id)
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:  # the last resort: a bug of ours must not cost the caller its id
+            _log_bug(error)
+            if status:
+                raise  # half an answer is out; the server closes the connection
+            refusal = Refusal(500, "internal_error", "A bug of the service; its log has the id.")
+            await refusal.response(request_id)(scope, receive, send_with_id)
+        finally:
+            _log_request(scope, status, time.monotonic() - received)
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _PLAIN_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _log_bug(error: Exception) -> None:
+    """Where it happened, without the message, which may quote a completion."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    log.error("request_failed", error=type(error).__name__, where=where)
+
+
+def _log_request(scope: Scope, status: int, elapsed_s: float) -> None:
+    probe = scope["path"] in ("/livez", "/readyz")
+    write = log.debug if probe else log.info
+    write(
+        "request_answered" if status else "request_abandoned",
+        method=scope["method"][:16],
+        path=scope["path"][:100],
+        status=status,
+        elapsed_ms=round(elapsed_s * 1000, 1),
+    )

@@ -1,0 +1,126 @@
+"""
+Every 4xx and 5xx answer, in one shape and under 16 KB, without a word of the request's values.
+
+A problem names its field by a dotted path, `items.3.completion`. Pydantic's paths also name the
+branch of a union that was tried; those parts are dropped, and the branches' messages joined.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic import BaseModel, ValidationError
+
+from reward_service.errors import BadTask, InfraError, Overloaded
+from reward_service.schemas import ErrorResponse, Problem, RewardRequest
+
+MAX_PROBLEMS = 20
+MAX_NAME = 64
+MAX_PATH = 200
+MAX_MESSAGE = 300
+RETRY_AFTER_S = 5  # a sandbox slot or a worker process is back within this on a healthy host
+
+
+@dataclass(eq=False)
+class Refusal(Exception):
+    """The whole request is refused with HTTP `status`."""
+
+    status: int
+    code: str
+    message: str
+    problems: list[Problem] = field(default_factory=list)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self, request_id: str | None) -> Response:
+        """The answer to send."""
+        body = ErrorResponse(
+            code=self.code, message=self.message, problems=self.problems, request_id=request_id
+        )
+        return Response(
+            body.model_dump_json(),
+            self.status,
+            headers=dict(self.headers),
+            media_type="application/json",
+        )
+
+
+def invalid(problems: list[Problem], count: int) -> Refusal:
+    """422 with the first problems and the count of all."""
+    message = "1 problem" if count == 1 else f"{count} problems"
+    if count > len(problems) == MAX_PROBLEMS:
+        message += f", of which the first {MAX_PROBLEMS} fields are named"
+    return Refusal(422, "invalid_request", f"The request has {message}.", problems)
+
+
+def from_task(error: BadTask) -> Refusal:
+    """422 for a request that is well formed and cannot be graded as written."""
+    path = _shorten(".".join(_name(part) for part in error.field.split(".")), MAX_PATH)
+    return invalid([Problem(field=path, message=_shorten(error.message, MAX_MESSAGE))], 1)
+
+
+def from_overload(error: Overloaded) -> Refusal:
+    """429, with the seconds after which to ask again."""
+    after = str(max(1, round(error.retry_after_s)))
+    return Refusal(429, "overloaded", str(error), headers={"Retry-After": after})
+
+
+def from_infra(_: InfraError) -> Refusal:
+    """503: a part that the whole request needs is down. What it is, is in the log and /readyz."""
+    message = "A part of the service is down; nothing was scored. See /readyz."
+    return Refusal(503, "unavailable", message, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def from_validation(error: ValidationError) -> Refusal:
+    """422 naming the first fields that do not fit the schema."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    messages: dict[str, list[str]] = {}
+    for one in found:
+        is_unknown = one["type"] == "extra_forbidden"
+        path = _path(one["loc"], is_unknown=is_unknown)
+        if path not in messages and len(messages) == MAX_PROBLEMS:
+            break
+        messages.setdefault(path, []).append("There is no such field" if is_unknown else one["msg"])
+    problems = [
+        Problem(field=path, message=_shorten("; or: ".join(dict.fromkeys(texts)), MAX_MESSAGE))
+        for path, texts in messages.items()
+    ]
+    return invalid(problems, len(found))
+
+
+def request_id_of(request: Request) -> str | None:
+    """The id under which this request is logged and answered."""
+    found: str | None = request.scope.get("state", {}).get("request_id")
+    return found
+
+
+def _path(loc: tuple[int | str, ...], *, is_unknown: bool) -> str:
+    """Dotted path without the names of union branches, which are neither fields nor keys."""
+    last = len(loc) - 1
+    parts = [
+        _name(str(part))
+        for at, part in enumerate(loc)
+        if isinstance(part, int)
+        or part in _FIELDS
+        or (at == 1 and loc[0] == "tasks")
+        or (at == last and is_unknown)
+    ]
+    return _shorten(".".join(parts), MAX_PATH) or "body"
+
+
+def _name(text: str) -> str:
+    plain = "".join(char if char.isprintable() else "\ufffd" for char in text[: MAX_NAME + 1])
+    return _shorten(plain, MAX_NAME)
+
+
+def _shorten(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _fields(model: type[BaseModel]) -> Iterable[str]:
+    schema: dict[str, Any] = model.model_json_schema()
+    for part in (schema, *schema["$defs"].values()):
+        yield from part.get("properties", {})
+
+
+_FIELDS = frozenset(_fields(RewardRequest))

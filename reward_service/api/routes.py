@@ -1,0 +1,106 @@
+"""The routes. What they promise is in docs/api.md; what they do is in the engine."""
+
+import inspect
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from structlog.contextvars import bind_contextvars
+
+from reward_service.api.body import Batch
+from reward_service.api.keys import require_key
+from reward_service.api.presence import while_present
+from reward_service.engine import Engine
+from reward_service.schemas import (
+    ErrorResponse,
+    RewardRequest,
+    RewardResponse,
+    VerifierInfo,
+    VerifierList,
+    Wire,
+)
+from reward_service.verifiers import VERIFIERS
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"model": ErrorResponse, "description": "No accepted API key"},
+    408: {"model": ErrorResponse, "description": "The body arrived too slowly"},
+    413: {"model": ErrorResponse, "description": "The body is too long"},
+    415: {"model": ErrorResponse, "description": "The body is not plain JSON"},
+    422: {"model": ErrorResponse, "description": "Fields that cannot be used, by name"},
+    429: {"model": ErrorResponse, "description": "The queue is full; see Retry-After"},
+    500: {"model": ErrorResponse, "description": "A bug of the service"},
+    503: {"model": ErrorResponse, "description": "A needed part is down; see Retry-After"},
+}
+_BATCH_SCHEMA = {"$ref": f"#/components/schemas/{RewardRequest.__name__}"}
+_BATCH_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": _BATCH_SCHEMA}}}
+}
+
+
+class Ready(Wire):
+    """Answer of `GET /readyz`."""
+
+    ready: bool
+    """Whether requests can be served in full."""
+    parts: dict[str, str]
+    """The state of each part, in words."""
+
+
+def get_engine(request: Request) -> Engine:
+    """The engine that the service was assembled with."""
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+CurrentEngine = Annotated[Engine, Depends(get_engine)]
+
+v1 = APIRouter(prefix="/v1", dependencies=[Depends(require_key)])
+probes = APIRouter(tags=["probes"])
+
+
+@v1.post(
+    "/rewards",
+    operation_id="score_batch",
+    tags=["rewards"],
+    responses=_REFUSALS,
+    openapi_extra=_BATCH_BODY,
+)
+async def score_batch(request: Request, batch: Batch, engine: CurrentEngine) -> RewardResponse:
+    """Score a batch and wait for the result."""
+    scoring = engine.score(batch, received=request.state.received)
+    response = await while_present(request, scoring)
+    bind_contextvars(**response.summary.model_dump(include={"count", "scored", "errors"}))
+    return response
+
+
+@v1.get(
+    "/verifiers",
+    operation_id="list_verifiers",
+    tags=["rewards"],
+    responses={401: _REFUSALS[401]},
+)
+async def list_verifiers() -> VerifierList:
+    """The rules this service knows, with the JSON Schema of their parameters."""
+    infos = [
+        VerifierInfo(
+            name=name,
+            description=inspect.getdoc(rule) or "",
+            needs_ground_truth=rule.needs_ground_truth,
+            params_schema=rule.model_json_schema(),
+        )
+        for name, rule in VERIFIERS.items()
+    ]
+    return VerifierList(verifiers=infos)
+
+
+@probes.get("/livez", operation_id="livez")
+async def livez() -> dict[str, str]:
+    """The process answers. Asks nothing of any other part; a restart helps when this fails."""
+    return {"status": "alive"}
+
+
+@probes.get("/readyz", operation_id="readyz", responses={503: {"model": Ready}})
+async def readyz(engine: CurrentEngine, response: Response) -> Ready:
+    """Whether requests can be served: 200, or 503 while a part starts or is down."""
+    state = engine.readiness()
+    response.status_code = 200 if state.ready else 503
+    return Ready(ready=state.ready, parts=state.parts)

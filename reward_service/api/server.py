@@ -1,0 +1,112 @@
+"""
+The process that serves: one engine, one uvicorn server inside it.
+
+Order of life: bind the port, start the engine, listen; on SIGTERM stop listening, finish what is
+in flight, close the engine. The engine is the outer one, so that when a part of it fails the
+process ends instead of serving without it, and a supervisor starts it anew.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from reward_service.api.app import create_app
+from reward_service.api.connection import connection_class
+from reward_service.api.keys import ApiKey, load_keys
+from reward_service.engine import run_engine
+from reward_service.settings import BadSettings, Settings, check_binding
+from reward_service.telemetry import configure_logging
+
+KEEP_ALIVE_S = 75  # above the 60 s after which load balancers drop an idle connection themselves
+MAX_HEADER_BYTES = 16_384
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; raises BadSettings when it cannot start as configured."""
+    check_binding(settings)
+    keys = load_keys(settings)
+    configure_logging(settings.log_level, settings.log_format)
+    with _bind(settings) as listener, contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_serve(settings, keys, listener))
+
+
+async def _serve(settings: Settings, keys: Sequence[ApiKey], listener: socket.socket) -> None:
+    stop = _Stop()
+    async with run_engine(settings) as engine:
+        app = create_app(settings, engine, keys)
+        stop.server = _Server(_config(settings, app))
+        await stop.server.serve(sockets=[listener])
+
+
+def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=connection_class(settings.client_timeout_s),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # the envelope logs each request once, with its id
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=settings.drain_s,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which leaves signals to `_Stop` and says where it listens."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:
+            host, port = listener.getsockname()[:2]
+            print(f"rulegrade listens on http://{_bracketed(host)}:{port}", flush=True)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # uvicorn's own would die of SIGTERM before the engine has removed its containers
+
+
+class _Stop:
+    """What SIGTERM and SIGINT do: cancel the start, then drain, then stop at once."""
+
+    def __init__(self) -> None:
+        self.server: uvicorn.Server | None = None
+        self._task = asyncio.current_task()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop)
+
+    def _stop(self) -> None:
+        if self.server is None and self._task:
+            self._task.cancel()
+        elif self.server:
+            self.server.force_exit = self.server.should_exit
+            self.server.should_exit = True
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """The port, taken before the engine starts, so that a taken one is told at once."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise BadSettings(
+            f"port: cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
+            "Choose another with --port or RULEGRADE_PORT."
+        ) from error
+    return listener
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

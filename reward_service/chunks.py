@@ -1,0 +1,231 @@
+"""
+Batch -> evaluations -> jobs: what is the same work, what runs inline, what is queued.
+
+An evaluation is one verifier applied to one attempt. Equal evaluations are done once, however
+many items of the batch ask for them.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from uuid import uuid4
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from reward_service.broker.base import Job
+from reward_service.errors import BadTask
+from reward_service.extract import opens_thought
+from reward_service.schemas import Item, Message, RewardRequest, Task, VerifierSpec
+from reward_service.verdicts import Outcome
+from reward_service.verifiers import VERIFIERS
+from reward_service.verifiers.base import Attempt, Place, Verifier
+
+INLINE_MAX_CHARACTERS = 32_768  # some 4 ms of the event loop
+CHUNK_ITEMS = 16  # the knee of the measured throughput curve
+CHUNK_BYTES = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One verifier, with its parameters as canonical JSON, applied to one attempt."""
+
+    verifier: str
+    params: str
+    attempt: Attempt
+
+    @property
+    def size(self) -> int:
+        """Characters that travel with it."""
+        return len(self.params) + len(self.attempt.completion) + len(self.attempt.prompt or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The outcome of an evaluation, with its waiting and running time in milliseconds."""
+
+    outcome: Outcome
+    queue_ms: float = 0.0
+    run_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One weighted verifier of an item."""
+
+    name: str
+    weight: float
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One item, resolved against its task."""
+
+    item: Item
+    parts: tuple[Part, ...]
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    name: str
+    weight: float
+    params: str
+    verifier: Verifier
+
+
+class Plan:
+    """A request, resolved and validated; BadTask names the field that cannot be graded."""
+
+    def __init__(self, batch: RewardRequest) -> None:
+        self._shared: dict[str, tuple[_Rule, ...]] = {}
+        self._batch = batch
+        _refuse_duplicates([item.id for item in batch.items], "items.{}.id", "id")
+        for task_id, task in batch.tasks.items():
+            if task.verifiers is not None:
+                self._shared[task_id] = _rules(task.verifiers, f"tasks.{task_id}.verifiers")
+        self.items = tuple(self._resolve(i, item) for i, item in enumerate(batch.items))
+
+    def evaluations(self) -> dict[Evaluation, Place]:
+        """Every distinct evaluation, in the order of the items, with the place where it runs."""
+        return {part.evaluation: _place(part) for planned in self.items for part in planned.parts}
+
+    def _resolve(self, index: int, item: Item) -> Planned:
+        where = f"items.{index}"
+        task = Task()
+        if item.task_id is not None:
+            if item.task_id not in self._batch.tasks:
+                raise BadTask(f"{where}.task_id", "no such task in `tasks`")
+            task = self._batch.tasks[item.task_id]
+        if item.verifiers is not None:
+            rules = _rules(item.verifiers, f"{where}.verifiers")
+        else:
+            rules = self._shared.get(item.task_id or "", ())
+        if not rules:
+            raise BadTask(f"{where}.verifiers", "neither the item nor its task names a verifier")
+        attempt, flags = _attempt(item, task)
+        for rule in rules:
+            if rule.verifier.needs_ground_truth and not attempt.ground_truth:
+                raise BadTask(f"{where}.ground_truth", f"verifier {rule.name!r} needs one")
+        parts = tuple(
+            Part(rule.name, rule.weight, Evaluation(rule.name, rule.params, attempt))
+            for rule in rules
+        )
+        return Planned(item, parts, flags)
+
+
+def cut(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[list[Evaluation]]]:
+    """Chunks of at most 16 evaluations with one reference, so that a worker parses it once."""
+    jobs = []
+    for _, run in groupby(evaluations, key=lambda e: (e.params, e.attempt.ground_truth)):
+        for chunk in _slices(run):
+            size = sum(evaluation.size for evaluation in chunk)
+            jobs.append(Job(uuid4().hex, "pool", chunk, len(chunk), size, deadline))
+    return jobs
+
+
+def single(evaluation: Evaluation, *, deadline: float) -> Job[list[Evaluation]]:
+    """A program is a job of its own: all its test cases, one sandbox slot."""
+    return Job(uuid4().hex, "sandbox", [evaluation], 1, evaluation.size, deadline)
+
+
+def time_left(deadline: float) -> float:
+    """Seconds until `deadline` (Unix seconds), never negative."""
+    return max(0.0, deadline - time.time())
+
+
+def _slices(run: Iterable[Evaluation]) -> Iterator[list[Evaluation]]:
+    chunk: list[Evaluation] = []
+    size = 0
+    for evaluation in run:
+        if chunk and (len(chunk) == CHUNK_ITEMS or size + evaluation.size > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(evaluation)
+        size += evaluation.size
+    if chunk:
+        yield chunk
+
+
+def _place(part: Part) -> Place:
+    place = VERIFIERS[part.name].place
+    if place == "inline" and len(part.evaluation.attempt.completion) > INLINE_MAX_CHARACTERS:
+        return "pool"
+    return place
+
+
+def _rules(specs: Sequence[VerifierSpec], where: str) -> tuple[_Rule, ...]:
+    _refuse_duplicates([spec.name for spec in specs], where + ".{}.name", "verifier")
+    return tuple(_rule(spec, f"{where}.{i}") for i, spec in enumerate(specs))
+
+
+def _rule(spec: VerifierSpec, where: str) -> _Rule:
+    if spec.name not in VERIFIERS:
+        raise BadTask(f"{where}.name", "unknown verifier; known: " + ", ".join(VERIFIERS))
+    params = to_json(spec.params)  # validated as JSON, or strict mode would refuse lists as tuples
+    try:
+        verifier = VERIFIERS[spec.name].model_validate_json(params)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        path = ".".join([f"{where}.params", *(str(part)[:64] for part in first["loc"])])
+        raise BadTask(path, first["msg"]) from None
+    return _Rule(spec.name, spec.weight, params.decode(), verifier)
+
+
+def _refuse_duplicates(values: Sequence[str], field: str, what: str) -> None:
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        if first.setdefault(value, index) != index:
+            raise BadTask(field.format(index), f"same {what} as at position {first[value]}")
+
+
+def _attempt(item: Item, task: Task) -> tuple[Attempt, tuple[str, ...]]:
+    completion, flags = _clean(_completion_text(item.completion))
+    prompt_source = item.prompt if item.prompt is not None else task.prompt
+    prompt = None if prompt_source is None else _prompt_text(prompt_source)
+    truth = item.ground_truth if item.ground_truth is not None else task.ground_truth
+    prefilled = item.think_prefilled
+    if prefilled is None:
+        prefilled = opens_thought(prompt)
+    if item.finish_reason == "length":
+        flags = (*flags, "truncated")
+    attempt = Attempt(
+        completion=completion,
+        prompt=prompt,
+        ground_truth=(truth,) if isinstance(truth, str) else tuple(truth or ()),
+        think_prefilled=prefilled,
+        finish_reason=item.finish_reason,
+    )
+    return attempt, flags
+
+
+def _prompt_text(prompt: str | list[Message]) -> str:
+    return prompt if isinstance(prompt, str) else "\n".join(m.content for m in prompt)
+
+
+def _completion_text(completion: str | list[Message]) -> str:
+    """A string as it is; of messages the last assistant's, its separate thought put in tags."""
+    if isinstance(completion, str):
+        return completion
+    for message in reversed(completion):
+        if message.role == "assistant":
+            thought = message.reasoning_content
+            prefix = "" if thought is None else f"<think>{thought}</think>"
+            return prefix + message.content
+    return ""
+
+
+_CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
+
+
+def _clean(text: str) -> tuple[str, tuple[str, ...]]:
+    """Text that any rule can read: what stood for a lone surrogate becomes U+FFFD, and is told."""
+    flags = []
+    if "\ufffe" in text:
+        text = text.replace("\ufffe", "\ufffd")
+        flags.append("invalid_unicode")
+    if len(text.translate(_CONTROL)) != len(text):
+        flags.append("control_characters")
+    return text, tuple(flags)

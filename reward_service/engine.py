@@ -1,0 +1,92 @@
+"""
+Everything that turns batches into rewards in one process, started and stopped together.
+
+`serve` puts HTTP in front of it, `grade` reads a file into it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from reward_service.broker.memory import MemoryBroker
+from reward_service.chunks import Done, Evaluation
+from reward_service.pool import Pool
+from reward_service.programs import Programs
+from reward_service.schemas import RewardRequest, RewardResponse
+from reward_service.scoring import Scorer
+from reward_service.settings import Settings
+from reward_service.worker import Worker
+from sandbox import DockerSandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether every needed part works, and the state of each."""
+
+    ready: bool
+    parts: dict[str, str]
+
+
+class Engine:
+    """Scores batches; see `run_engine` for how to get one."""
+
+    def __init__(self, scorer: Scorer, programs: Programs) -> None:
+        self._scorer = scorer
+        self._programs = programs
+
+    async def score(self, batch: RewardRequest, *, received: float) -> RewardResponse:
+        """Score a batch; every item is answered by its deadline.
+
+        `received` is `time.monotonic()` at arrival. Raises BadTask and Overloaded.
+        """
+        return await self._scorer.score(batch, received=received)
+
+    def readiness(self) -> Readiness:
+        """The state of the queue, the pool and the sandbox."""
+        sandbox = self._programs.state
+        ready = sandbox in ("ok", "off")
+        return Readiness(ready, {"queue": "ok", "pool": "ok", "sandbox": sandbox})
+
+    async def sandbox_settled(self) -> None:
+        """Wait until the sandbox is up or known to be down."""
+        await self._programs.settled()
+
+
+@asynccontextmanager
+async def run_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """Start the pool, the worker loops and the sandbox; stop and remove all of it at the end.
+
+    The sandbox comes up in the background: rules that need none are served at once.
+    """
+    broker: MemoryBroker[list[Evaluation], Done] = MemoryBroker(
+        max_items=settings.max_queue_items, max_bytes=settings.max_queue_mb * 2**20
+    )
+    pool = Pool(
+        workers=settings.pool_workers,
+        cpu_s=settings.math_cpu_s,
+        wall_s=settings.math_wall_s,
+        memory_mb=settings.pool_memory_mb,
+    )
+    programs = Programs(_sandbox(settings))
+    try:
+        await pool.start()
+        async with asyncio.TaskGroup() as group:
+            keeper = group.create_task(programs.keep_up())
+            worker = group.create_task(
+                Worker(broker, pool, programs).run(
+                    chunks=2 * settings.pool_workers, programs=settings.sandbox_slots
+                )
+            )
+            yield Engine(Scorer(broker), programs)
+            keeper.cancel()
+            worker.cancel()
+    finally:
+        await programs.close()
+        await pool.close()
+
+
+def _sandbox(settings: Settings) -> DockerSandbox | None:
+    if settings.sandbox_backend == "off":
+        return None
+    return DockerSandbox(settings.sandbox_image, slots=settings.sandbox_slots)

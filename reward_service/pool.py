@@ -1,0 +1,216 @@
+"""
+Rules in processes that can be killed in the middle of sympy.
+
+Theory of operation: a fork server imports the heavy packages once; every worker process is a
+fork of it, ready within a tenth of a second. A process gets one attempt at a time over a socket
+and answers in JSON; nothing it says is unpickled. Each attempt has a CPU-time limit (the kernel
+ends the process), a wall-clock limit and the caller's deadline (we kill it). An attempt that takes
+long gives its turn back, at lower priority, so that the neighbours behind it go on at once.
+
+This protects from hangs, crashes and memory blow-ups, not from malicious code: rules never
+execute what the model wrote.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+from reward_service.errors import PoolError
+from reward_service.pool_process import Limits, work
+from reward_service.verdicts import Failure, Outcome, load_outcome
+from reward_service.verifiers.base import Attempt
+
+SLOW_AFTER_S = 0.3  # 99 % of the pairs in the labelled math data take less CPU than this
+SLOW_PER_WORKER = 4
+RECYCLE_AFTER = 5_000  # sympy's caches grow by some kB an answer
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One rule, by name and parameters as JSON, to be applied to one attempt."""
+
+    verifier: str
+    params: str
+    attempt: Attempt
+
+
+class _Died(Exception):
+    """The worker process ended under an attempt; `exit_code` as multiprocessing gives it."""
+
+    def __init__(self, exit_code: int | None) -> None:
+        super().__init__(f"exit code {exit_code}")
+        self.exit_code = exit_code
+
+
+@dataclass(slots=True, eq=False)
+class _Process:
+    process: ForkServerProcess
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    done: int = 0
+
+    async def ask(self, call: Call) -> Outcome:
+        frame = pickle.dumps((call.verifier, call.params, call.attempt))
+        try:
+            self.writer.write(struct.pack("!I", len(frame)) + frame)
+            await self.writer.drain()
+            (size,) = struct.unpack("!I", await self.reader.readexactly(4))
+            answer = load_outcome(await self.reader.readexactly(size))
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            await asyncio.to_thread(self.process.join, 1.0)
+            raise _Died(self.process.exitcode) from error
+        self.done += 1
+        return answer
+
+    def kill(self) -> None:
+        self.writer.close()
+        self.process.kill()
+
+
+class Pool:
+    """`workers` killable processes; see the module for how."""
+
+    def __init__(self, *, workers: int, cpu_s: float, wall_s: float, memory_mb: int) -> None:
+        self._workers = workers
+        self._wall_s = wall_s
+        self._limits = Limits(cpu_s=cpu_s, memory_mb=memory_mb)
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._turns = asyncio.Semaphore(workers)
+        self._slow = 0
+        self._idle: list[_Process] = []
+        self._all: set[_Process] = set()
+
+    async def start(self) -> None:
+        """Import the heavy packages and start the processes. PoolError when they cannot start."""
+        # `__main__` too, or every process would import the caller's script again
+        self._context.set_forkserver_preload(["__main__", "reward_service.preload"])
+        for _ in range(self._workers):
+            self._idle.append(await self._spawn())
+
+    async def close(self) -> None:
+        """Kill every process, busy or idle."""
+        for process in list(self._all):
+            self._discard(process)
+
+    async def apply(self, call: Call, *, deadline: float) -> tuple[Outcome, float]:
+        """Apply one rule; the outcome, and the seconds it ran.
+
+        `deadline` is in Unix seconds; whatever happens, there is an outcome by then.
+        """
+        started: list[float] = []
+        outcome = await self._apply(call, deadline, started)
+        return outcome, time.monotonic() - started[-1] if started else 0.0
+
+    async def _apply(self, call: Call, deadline: float, started: list[float]) -> Outcome:
+        for _ in range(TRIES):
+            try:
+                async with asyncio.timeout(max(0.0, deadline - time.time())):
+                    return await self._apply_once(call, started)
+            except TimeoutError:
+                return Failure("deadline_exceeded", "pool", "the deadline passed", retryable=True)
+            except _Died as death:
+                if death.exit_code == -signal.SIGXCPU:
+                    limit = f"more than {self._limits.cpu_s:g} s of CPU time"
+                    return Failure("verifier_timeout", "pool", f"{call.verifier} took {limit}")
+        message = "the worker process died under this item, each time"
+        return Failure("worker_died", "pool", message, retryable=True, attempts=TRIES)
+
+    async def _apply_once(self, call: Call, started: list[float]) -> Outcome:
+        async with self._turn() as turn:
+            process = await self._take()
+            turn.process = process
+            started.append(time.monotonic())
+            answered = False
+            try:
+                async with asyncio.timeout(self._wall_s):
+                    outcome = await process.ask(call)
+                answered = True
+            except TimeoutError:
+                # The CPU limit did not end it, so it waited for the machine: not the item's fault.
+                message = f"no answer within {self._wall_s:g} s"
+                return Failure("verifier_timeout", "pool", message, retryable=True)
+            finally:
+                self._give_back(process, answered=answered)
+            return outcome
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator["_Turn"]:
+        """A share of the workers, given back early when the attempt turns out to be slow."""
+        await self._turns.acquire()
+        turn = _Turn()
+
+        def slow_down() -> None:
+            if self._slow >= SLOW_PER_WORKER * self._workers:
+                return
+            self._slow += 1
+            turn.is_slow = True
+            if turn.process is not None and turn.process.process.pid is not None:
+                _renice(turn.process.process.pid)
+            self._turns.release()
+
+        timer = asyncio.get_running_loop().call_later(SLOW_AFTER_S, slow_down)
+        try:
+            yield turn
+        finally:
+            timer.cancel()
+            if turn.is_slow:
+                self._slow -= 1
+            else:
+                self._turns.release()
+
+    async def _take(self) -> _Process:
+        while self._idle:
+            process = self._idle.pop()
+            if process.process.is_alive():
+                return process
+            self._discard(process)
+        return await self._spawn()
+
+    def _give_back(self, process: _Process, *, answered: bool) -> None:
+        full = len(self._idle) >= self._workers
+        if answered and not full and process.done < RECYCLE_AFTER:
+            self._idle.append(process)
+        else:
+            self._discard(process)
+
+    def _discard(self, process: _Process) -> None:
+        self._all.discard(process)
+        process.kill()
+
+    async def _spawn(self) -> _Process:
+        ours, theirs = socket.socketpair()
+        try:
+            process = self._context.Process(target=work, args=(theirs, self._limits), daemon=True)
+            await asyncio.to_thread(process.start)  # waits for the fork server, not for the CPU
+        except (OSError, EOFError) as error:
+            ours.close()
+            raise PoolError(f"no worker process could be started: {error}") from error
+        finally:
+            theirs.close()
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        spawned = _Process(process, reader, writer)
+        self._all.add(spawned)
+        return spawned
+
+
+@dataclass(slots=True)
+class _Turn:
+    process: _Process | None = None
+    is_slow: bool = False
+
+
+def _renice(pid: int) -> None:
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, 10)
+    except OSError:  # it has just ended
+        return

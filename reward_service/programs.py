@@ -1,0 +1,96 @@
+"""
+The code rule's way into the sandbox, and the watch over whether there is one.
+
+A sandbox that cannot be started is tried again for as long as the service lives; until then code
+is answered with `sandbox_unavailable`, never with a number.
+"""
+
+import asyncio
+import time
+
+import structlog
+
+from reward_service.chunks import Evaluation
+from reward_service.errors import SandboxDown
+from reward_service.verdicts import Failure, Outcome, Score
+from reward_service.verifiers.apply import verifier_of
+from reward_service.verifiers.code import Code
+from sandbox import DeadlineExceeded, DockerSandbox, SandboxError, SandboxUnavailable
+
+RETRY_S = 5.0
+
+log = structlog.get_logger()
+
+
+class Programs:
+    """Scores the programs in completions. `sandbox` is None where code is switched off."""
+
+    def __init__(self, sandbox: DockerSandbox | None) -> None:
+        self._sandbox = sandbox
+        self._tried = asyncio.Event()
+        self._why_down = "code rewards are switched off (RULEGRADE_SANDBOX_BACKEND=off)"
+        self.is_up = False
+
+    @property
+    def state(self) -> str:
+        """`ok`, `off`, `starting`, or `down: why`."""
+        if self._sandbox is None:
+            return "off"
+        if self.is_up:
+            return "ok"
+        return f"down: {self._why_down}" if self._tried.is_set() else "starting"
+
+    async def keep_up(self) -> None:
+        """Start the sandbox, trying again until it is up."""
+        while self._sandbox is not None and not self.is_up:
+            try:
+                await self._sandbox.start()
+                self.is_up = True
+                log.info("sandbox_up")
+            except SandboxUnavailable as error:
+                if self._why_down != str(error):
+                    log.warning("sandbox_down", reason=str(error))
+                self._why_down = str(error)
+            self._tried.set()
+            await asyncio.sleep(0 if self.is_up else RETRY_S)
+
+    async def score(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:
+        """Run and judge one completion's program; the outcome, and the seconds its tests ran.
+
+        `deadline` is in Unix seconds. Raises SandboxDown.
+        """
+        code = verifier_of(evaluation.verifier, evaluation.params)
+        if not isinstance(code, Code):
+            return Failure("not_a_program", "sandbox", f"{evaluation.verifier} runs nothing"), 0.0
+        submission = code.submission(evaluation.attempt)
+        if isinstance(submission, Score):
+            return submission, 0.0
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.time())):
+                sandbox = await self._ready()
+                judgement = await sandbox.judge(submission, deadline=deadline)
+        except (TimeoutError, DeadlineExceeded):
+            message = "the deadline passed before the tests were done"
+            return Failure("deadline_exceeded", "sandbox", message, retryable=True), 0.0
+        except SandboxUnavailable as error:
+            raise SandboxDown(str(error)) from error
+        except SandboxError as error:
+            failure = Failure("sandbox_failed", "sandbox", str(error), retryable=True, attempts=2)
+            return failure, 0.0
+        return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
+
+    async def settled(self) -> None:
+        """Wait until the sandbox is up or known to be down."""
+        if self._sandbox is not None:
+            await self._tried.wait()
+
+    async def close(self) -> None:
+        """Remove every container."""
+        if self._sandbox is not None:
+            await self._sandbox.close()
+
+    async def _ready(self) -> DockerSandbox:
+        await self.settled()
+        if self._sandbox is None or not self.is_up:
+            raise SandboxDown(self._why_down)
+        return self._sandbox

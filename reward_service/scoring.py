@@ -1,0 +1,170 @@
+"""
+Outcomes -> rewards: the rule that decides a reward is `_combine`, here and nowhere else.
+
+A reward is a number iff every weighted component was scored. A component that does not apply is
+left out of the sum; one that we failed to decide makes the reward null.
+"""
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Literal
+from uuid import uuid4
+
+from reward_service import __version__
+from reward_service.broker.base import Broker
+from reward_service.chunks import Done, Evaluation, Part, Plan, Planned, cut, single, time_left
+from reward_service.schemas import (
+    Component,
+    ErrorInfo,
+    Result,
+    RewardRequest,
+    RewardResponse,
+    ServiceInfo,
+    Summary,
+    Timing,
+)
+from reward_service.verdicts import SEMANTICS, Failure, Score
+from reward_service.verifiers.apply import apply
+
+Status = Literal["scored", "error", "skipped"]
+
+INLINE_SLICE_S = 0.005  # how long inline rules may hold the event loop at a stretch
+_NOT_IN_TIME = Done(
+    Failure("deadline_exceeded", "queue", "not decided before the deadline", retryable=True)
+)
+
+
+class Scorer:
+    """Turns batches into rewards by way of the broker."""
+
+    def __init__(self, broker: Broker[list[Evaluation], Done]) -> None:
+        self._broker = broker
+
+    async def score(self, batch: RewardRequest, *, received: float) -> RewardResponse:
+        """Score a batch; every item is answered by its deadline, counted from `received`.
+
+        Args:
+            received: `time.monotonic()` when the request arrived.
+
+        Raises BadTask when the batch cannot be graded as written, Overloaded when too much waits.
+        """
+        plan = Plan(batch)
+        elapsed_s = time.monotonic() - received
+        done = await self._evaluate(plan, time.time() - elapsed_s + batch.deadline_ms / 1000)
+        return _response(batch, list(_results(plan, done)), received)
+
+    async def _evaluate(self, plan: Plan, deadline: float) -> dict[Evaluation, Done]:
+        places = plan.evaluations()
+        jobs = cut((e for e, place in places.items() if place == "pool"), deadline=deadline)
+        jobs += [single(e, deadline=deadline) for e, p in places.items() if p == "sandbox"]
+        by_id = {job.id: job for job in jobs}
+        done: dict[Evaluation, Done] = {}
+        async with self._broker.submit(jobs) as replies:
+            try:
+                async with asyncio.timeout(time_left(deadline)):
+                    inline = [e for e, place in places.items() if place == "inline"]
+                    await _evaluate_inline(inline, done)
+                    async for reply in replies:
+                        done[by_id[reply.job_id].payload[reply.index]] = reply.result
+            except TimeoutError:  # the items that were not answered are told so below
+                pass
+        return done
+
+
+async def _evaluate_inline(evaluations: Sequence[Evaluation], done: dict[Evaluation, Done]) -> None:
+    """Cheap linear rules, here; the event loop gets its turn every few milliseconds."""
+    slice_began = time.monotonic()
+    for evaluation in evaluations:
+        began = time.monotonic()
+        if began - slice_began > INLINE_SLICE_S:
+            await asyncio.sleep(0)
+            slice_began = began = time.monotonic()
+        outcome = apply(evaluation.verifier, evaluation.params, evaluation.attempt)
+        done[evaluation] = Done(outcome, run_ms=(time.monotonic() - began) * 1000)
+
+
+def _results(plan: Plan, done: Mapping[Evaluation, Done]) -> Iterator[Result]:
+    """One result per item, in order; work shared with an earlier item is marked as cached."""
+    seen: set[Evaluation] = set()
+    for index, planned in enumerate(plan.items):
+        components = {
+            part.name: _component(
+                part, done.get(part.evaluation, _NOT_IN_TIME), cached=part.evaluation in seen
+            )
+            for part in planned.parts
+        }
+        seen.update(part.evaluation for part in planned.parts)
+        status, reward, error = _combine(components)
+        yield Result(
+            id=planned.item.id,
+            index=index,
+            status=status,
+            reward=reward,
+            mask_sample=reward is None,
+            components=components,
+            error=error,
+            flags=_flags(planned, done),
+            metadata=planned.item.metadata,
+        )
+
+
+def _combine(components: Mapping[str, Component]) -> tuple[Status, float | None, ErrorInfo | None]:
+    """The reward rule. A weight of 0 reports a component without paying for it."""
+    weighted = [c for c in components.values() if c.weight != 0]
+    for component in weighted:
+        if component.error is not None:
+            return "error", None, component.error
+    scored = [c.weight * c.score for c in weighted if c.score is not None]
+    if weighted and not scored:
+        return "skipped", None, None
+    return "scored", math.fsum(scored), None
+
+
+def _component(part: Part, done: Done, *, cached: bool) -> Component:
+    outcome = done.outcome
+    score = outcome if isinstance(outcome, Score) else None
+    failure = outcome if isinstance(outcome, Failure) else None
+    return Component(
+        status="scored" if score else "error" if failure else "skipped",
+        score=score.value if score else None,
+        weight=part.weight,
+        verdict=score.verdict.value if score else None,
+        reason=outcome.code if isinstance(outcome, Failure) else outcome.reason,
+        details={} if isinstance(outcome, Failure) else outcome.details,
+        cached=cached,
+        timing_ms=Timing(queue=round(done.queue_ms, 3), run=round(done.run_ms, 3)),
+        error=ErrorInfo(**asdict(failure)) if failure else None,
+    )
+
+
+def _flags(planned: Planned, done: Mapping[Evaluation, Done]) -> list[str]:
+    flags = dict.fromkeys(planned.flags)
+    for part in planned.parts:
+        outcome = done.get(part.evaluation, _NOT_IN_TIME).outcome
+        if isinstance(outcome, Score):
+            flags.update(dict.fromkeys(outcome.flags))
+    return list(flags)
+
+
+def _response(batch: RewardRequest, results: list[Result], received: float) -> RewardResponse:
+    rewards = [result.reward for result in results]
+    numbers = [reward for reward in rewards if reward is not None]
+    statuses = Counter(result.status for result in results)
+    return RewardResponse(
+        request_id=batch.request_id or uuid4().hex,
+        rewards=rewards,
+        results=results,
+        summary=Summary(
+            count=len(results),
+            scored=statuses["scored"],
+            errors=statuses["error"],
+            skipped=statuses["skipped"],
+            mean_reward=math.fsum(numbers) / len(numbers) if numbers else None,
+            elapsed_ms=round((time.monotonic() - received) * 1000, 3),
+        ),
+        service=ServiceInfo(version=__version__, semantics=SEMANTICS),
+    )

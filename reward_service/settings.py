@@ -1,0 +1,214 @@
+"""
+Every knob of the service, read once and frozen.
+
+A flag of the command line wins over the environment (`RULEGRADE_PORT=9000`), that over the
+file (TOML, `--config` or `RULEGRADE_CONFIG`), and that over the default.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from reward_service.errors import RewardError
+
+PREFIX = "RULEGRADE_"
+CORES = os.cpu_count() or 1
+
+
+class BadSettings(RewardError):
+    """The service cannot start as configured. The message names the setting and what to do."""
+
+
+class Settings(BaseSettings):
+    """What an operator may turn."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Turn it to serve other machines; that needs an API key."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """TCP port; 0 takes a free one and prints it. Turn it when 8000 is taken."""
+    api_keys: Annotated[tuple[str, ...], NoDecode, Field(repr=False)] = ()
+    """Hashes of accepted keys, `sha256:<hex>` or `name:sha256:<hex>`, separated by commas.
+    `rulegrade keys new` makes a pair. Turn it before other machines can reach the service."""
+    api_keys_file: Path | None = None
+    """File with further hashes, one a line, `#` starts a comment. For secrets mounted as files."""
+    docs: Literal["auto", "on", "off"] = "auto"
+    """Whether `/docs` and `/openapi.json` are served; they need no key. `auto`: only while no key
+    is set. Turn it on to publish the schema, off to publish nothing."""
+    max_body_mb: Annotated[int, Field(ge=1, le=1024)] = 64
+    """MiB a request body may have. Raise it for batches of very long completions."""
+    max_uploads_mb: Annotated[int, Field(ge=1)] = 256
+    """MiB of request bodies being received at once, over all clients; beyond it 429. Lower it on
+    a small machine; below `max_body_mb` the largest bodies never pass."""
+    client_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """Seconds a client may take to send its headers, again to send its body, and again to read
+    what fills its buffer. Raise it when trainers sit behind a slow link."""
+    max_queue_items: Annotated[int, Field(ge=1)] = 20_000
+    """Items admitted and not answered; beyond it 429. Raise it for bursts above two rollouts."""
+    max_queue_mb: Annotated[int, Field(ge=1)] = 512
+    """MiB of completions admitted and not answered; beyond it 429. Lower it on a small machine."""
+    pool_workers: Annotated[int, Field(ge=1, le=1024)] = CORES
+    """Processes for symbolic mathematics; default: one a core. Lower it to leave cores free."""
+    pool_memory_mb: Annotated[int, Field(ge=256)] = 2048
+    """MiB of memory one such process may take. Lower it on a small machine."""
+    math_cpu_s: Annotated[float, Field(gt=0, le=600)] = 5.0
+    """Seconds of CPU for one comparison. Raise it if honest references are heavy to simplify."""
+    math_wall_s: Annotated[float, Field(gt=0, le=600)] = 20.0
+    """Seconds by the clock for one comparison; longer than the CPU's so that a busy machine is not
+    taken for a slow answer."""
+    sandbox_backend: Literal["docker", "off"] = "docker"
+    """What runs programs. `off`: code items are answered with an error; for mathematics only."""
+    sandbox_slots: Annotated[int, Field(ge=1, le=1024)] = CORES
+    """Programs run at once, one container each; default: one a core."""
+    sandbox_image: str | None = None
+    """Image of those containers; default: the one that `rulegrade sandbox build` makes. Turn it to
+    add packages that your tasks' programs import."""
+    sandbox_minimum_isolation: Literal["full", "nomount", "lite"] = "nomount"
+    """Weakest jail in which programs are run. `full`: own namespaces and file tree for each run;
+    `nomount`: the tree is fenced by Landlock, as under Docker's AppArmor profile; `lite`: only user
+    ids, limits and a system-call filter. Lower it where the kernel allows no more."""
+    sandbox_memory_mb: Annotated[int, Field(ge=256)] = 2048
+    """MiB of memory of one container: the limit of the largest program plus 256."""
+    redis_url: Annotated[str | None, Field(repr=False)] = None
+    """Redis that several hosts would share, `redis://host:6379/0`. Only `rulegrade doctor` reads
+    it: it checks that the server is fit for a queue."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe events to log. Turn it to `warning` when the request log is too much."""
+    log_format: Literal["json", "console"] = "json"
+    """`console` is for reading in a terminal."""
+    drain_s: Annotated[int, Field(ge=0, le=3600)] = 30
+    """Seconds that requests in flight get after SIGTERM. Raise it to the longest deadline used."""
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part for part in map(str.strip, value.split(",")) if part)
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then environment, then the file."""
+        file = TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, file
+
+
+def load_settings(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> Settings:
+    """Settings from `flags` (None means not given), environment and file; raises BadSettings."""
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    variable = os.environ.get(PREFIX + "CONFIG")
+    file = config or (Path(variable) if variable else None)
+    if file is not None and not file.is_file():
+        raise BadSettings(f"config: no such file: {file}")
+    try:
+        return _reading(file)(**given)
+    except ValidationError as error:
+        raise BadSettings("\n".join(map(_explain, error.errors()))) from error
+    except ValueError as error:  # the TOML parser's own
+        raise BadSettings(f"config: {file}: {error}") from error
+
+
+def _reading(file: Path | None) -> type[Settings]:
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    return FromFile
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    name = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting"
+    return f"{name}: {problem['msg']}"
+
+
+def check_binding(settings: Settings) -> None:
+    """Raise BadSettings when other machines could reach the service without an API key."""
+    if settings.api_keys or settings.api_keys_file or is_loopback(settings.host):
+        return
+    raise BadSettings(
+        f"host: {settings.host} can be reached from other machines, and no API key is set. "
+        "Make one with `rulegrade keys new` and set RULEGRADE_API_KEYS to its hash, "
+        "or listen on 127.0.0.1."
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`. Names other than localhost count as reachable."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def describe_settings() -> str:
+    """docs/settings.md, made from the model."""
+    rows = [_HEADING, "| setting | default | values | what it does, and who would turn it |"]
+    rows.append("|---|---|---|---|")
+    schema = Settings.model_json_schema()["properties"]
+    for name, field in Settings.model_fields.items():
+        text = " ".join((field.description or "").split())
+        rows.append(f"| `{name}` | {_default(name)} | {_values(schema[name])} | {text} |")
+    return "\n".join(rows) + "\n"
+
+
+_HEADING = """\
+# Settings
+
+Made from `reward_service/settings.py`: `python -m reward_service.settings > docs/settings.md`.
+
+Each setting can be given as a flag (`--max-body-mb 128`), in the environment
+(`RULEGRADE_MAX_BODY_MB=128`) or in a TOML file (`max_body_mb = 128`) that `--config` or
+`RULEGRADE_CONFIG` names. A flag wins over the environment, that over the file. A name in the file
+that is not in this list is refused, and so is a value out of its range.
+"""
+_PER_MACHINE = {"pool_workers", "sandbox_slots"}
+
+
+def _default(name: str) -> str:
+    value = Settings.model_fields[name].default
+    if name in _PER_MACHINE:
+        return "cores"
+    return "–" if value in (None, ()) else f"`{value}`"
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    if low is None:
+        return "text"
+    more = "more than " if "exclusiveMinimum" in schema else ""
+    high = cast("int | None", schema.get("maximum"))
+    return f"{more}{low} to {high}" if high is not None else f"{more}{low} or more"
+
+
+if __name__ == "__main__":
+    print(describe_settings(), end="")

@@ -1,0 +1,155 @@
+"""
+Code rule: the program in the completion passes its tests.
+
+Two pure halves around a run in the sandbox: `submission` takes the program out of the completion,
+`score` reads the judgement. The expected outputs stay on this side; the sandbox gets inputs only.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from reward_service.extract import CodeFrom, code_text, find_spans
+from reward_service.verdicts import Score, Verdict
+from reward_service.verifiers.base import Attempt, Place, Verifier
+from sandbox import (
+    LANGUAGES,
+    MAX_LIMITS,
+    Judgement,
+    Limits,
+    Program,
+    Submission,
+    TestCase,
+    parse_checker,
+)
+from sandbox.judge import Verdict as TestVerdict
+
+MAX_TESTS = 1_000
+MAX_TEST_TEXT = 16 * 2**20
+SHOWN_TESTS = 20
+
+_CLOSED = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _is_language(name: str) -> str:
+    if name not in LANGUAGES:
+        raise ValueError("unknown language; known: " + ", ".join(LANGUAGES))
+    return name
+
+
+def _is_checker(params: dict[str, Any]) -> dict[str, Any]:
+    parse_checker(params)
+    return params
+
+
+CheckerSpec = Annotated[dict[str, Any], AfterValidator(_is_checker)]
+TestText = Annotated[str, Field(max_length=MAX_TEST_TEXT)]
+
+
+class StdinTest(BaseModel):
+    """One input with its expected output."""
+
+    model_config = _CLOSED
+
+    input: TestText = ""
+    output: TestText
+    checker: CheckerSpec | None = None
+    weight: Annotated[float, Field(ge=0, le=1e6)] = 1.0
+    group: Annotated[str, Field(max_length=64)] | None = None
+
+
+class RunLimits(BaseModel):
+    """Limits of one test run; CPU time decides, the wall clock is for programs that wait."""
+
+    model_config = _CLOSED
+
+    cpu_s: Annotated[float, Field(gt=0, le=MAX_LIMITS["cpu_s"])] = Limits().cpu_s
+    wall_s: Annotated[float, Field(gt=0, le=MAX_LIMITS["wall_s"])] = Limits().wall_s
+    memory_mb: Annotated[int, Field(gt=0, le=MAX_LIMITS["memory_mb"])] = Limits().memory_mb
+    output_kb: Annotated[int, Field(gt=0, le=MAX_LIMITS["output_kb"])] = Limits().output_kb
+    processes: Annotated[int, Field(gt=0, le=MAX_LIMITS["processes"])] = Limits().processes
+
+
+class Code(Verifier):
+    """The completion's program passes its tests, each in a fresh jail."""
+
+    model_config = _CLOSED
+    place: ClassVar[Place] = "sandbox"
+
+    language: Annotated[
+        str, AfterValidator(_is_language), Field(json_schema_extra={"enum": list(LANGUAGES)})
+    ] = "python"
+    """The language the program must be written in."""
+    kind: Literal["stdin"] = "stdin"
+    """`stdin`: a program that reads its input and prints its output."""
+    tests: Annotated[tuple[StdinTest, ...], Field(min_length=1, max_length=MAX_TESTS)]
+    """All of them count; one that was not run is not passed."""
+    checker: CheckerSpec = Field(default={"name": "tokens"})
+    """How an output is compared with the expected one, unless the test says otherwise."""
+    scoring: Literal["all_or_nothing", "fraction", "groups"] = "all_or_nothing"
+    """What a partly right program earns."""
+    limits: RunLimits = RunLimits()
+    """Limits of each test run."""
+    extract: CodeFrom = "auto"
+    """Where in the completion the program is looked for."""
+    allow_nonzero_exit: bool = False
+    """Whether a program that prints the right output and then fails may pass."""
+
+    def submission(self, attempt: Attempt) -> Submission | Score:
+        """The program with its tests, or the verdict that there is none."""
+        if not attempt.completion.strip():
+            return Score(Verdict.NO_ANSWER, 0.0, "empty_completion")
+        spans = find_spans(attempt.completion, think_prefilled=attempt.think_prefilled)
+        source = code_text(attempt.completion, spans, self.extract, self.language)
+        if source is None or not source.strip():
+            return Score(Verdict.NO_ANSWER, 0.0, "no_code")
+        return Submission(
+            program=Program(self.language, source),
+            tests=tuple(_test_case(test) for test in self.tests),
+            checker=parse_checker(self.checker),
+            limits=Limits(**self.limits.model_dump()),
+            scoring=self.scoring,
+            allow_nonzero_exit=self.allow_nonzero_exit,
+        )
+
+    def score(self, judgement: Judgement) -> Score:
+        """What the judgement is worth, and the first tests' details."""
+        details: dict[str, Any] = {"passed": judgement.passed, "total": judgement.total}
+        if judgement.compile_output:
+            details["compile_output"] = judgement.compile_output
+        details["tests"] = [_shown(result) for result in judgement.tests[:SHOWN_TESTS]]
+        verdict = Verdict(judgement.verdict.value)
+        return Score(verdict, judgement.score, _reason(judgement), details, judgement.flags)
+
+
+def _reason(judgement: Judgement) -> str:
+    """`all_tests_passed`, `does_not_compile`, or which test failed first, counted from 0."""
+    if judgement.verdict is TestVerdict.CORRECT:
+        return "all_tests_passed"
+    if judgement.verdict is TestVerdict.COMPILE_ERROR:
+        return "does_not_compile"
+    fine = (TestVerdict.CORRECT, TestVerdict.SKIPPED)
+    failed = next(i for i, result in enumerate(judgement.tests) if result.verdict not in fine)
+    return f"test_{failed}_{judgement.verdict.value}"
+
+
+def _test_case(test: StdinTest) -> TestCase:
+    return TestCase(
+        input=test.input.encode(),
+        output=test.output.encode(),
+        checker=parse_checker(test.checker) if test.checker is not None else None,
+        weight=test.weight,
+        group=test.group,
+    )
+
+
+def _shown(result: Any) -> dict[str, Any]:
+    return {
+        "verdict": result.verdict.value,
+        "time_ms": {"cpu": round(result.cpu_ms, 1), "wall": round(result.wall_ms, 1)},
+        "memory_kb": result.memory_kb,
+        "exit": result.exit_code,
+        "signal": result.signal,
+        "stdout_tail": result.stdout_tail,
+        "stderr_tail": result.stderr_tail,
+    }

@@ -1,0 +1,77 @@
+"""
+Lease -> apply -> reply: the loop that does the work, in this process or in many.
+
+If any loop fails the task group takes the process down with it: a worker that looks healthy and
+does nothing is the worst kind.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from reward_service.broker.base import Broker, Lease
+from reward_service.chunks import Done, Evaluation
+from reward_service.errors import InfraError
+from reward_service.pool import Call, Pool
+from reward_service.programs import Programs
+from reward_service.verdicts import Failure, Outcome
+
+log = structlog.get_logger()
+
+Work = Callable[[Evaluation, float], Awaitable[tuple[Outcome, float]]]
+"""An evaluation and its deadline (Unix seconds) -> the outcome and the seconds it ran."""
+
+
+class Worker:
+    """Serves the pool's and the sandbox's queues until cancelled."""
+
+    def __init__(
+        self, broker: Broker[list[Evaluation], Done], pool: Pool, programs: Programs
+    ) -> None:
+        self._broker = broker
+        self._pool = pool
+        self._programs = programs
+
+    async def run(self, *, chunks: int, programs: int) -> None:
+        """Serve; at most `chunks` chunks and `programs` programs are in hand at a time."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._serve("pool", self._apply, chunks))
+            group.create_task(self._serve("sandbox", self._programs.score, programs))
+
+    async def _serve(self, kind: str, work: Work, limit: int) -> None:
+        free = asyncio.Semaphore(limit)
+        leases = self._broker.leases(kind)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await free.acquire()
+                lease = await anext(leases)
+                task = group.create_task(self._handle(lease, work), name=lease.job.id)
+                task.add_done_callback(lambda _: free.release())
+                lease.on_revoke = task.cancel
+
+    async def _handle(self, lease: Lease[list[Evaluation]], work: Work) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index, evaluation in enumerate(lease.job.payload):
+                    group.create_task(self._evaluate(lease, index, evaluation, work))
+        finally:
+            await self._broker.finish(lease)
+
+    async def _evaluate(
+        self, lease: Lease[list[Evaluation]], index: int, evaluation: Evaluation, work: Work
+    ) -> None:
+        run_s = 0.0
+        try:
+            outcome, run_s = await work(evaluation, lease.job.deadline)
+        except InfraError as error:
+            outcome = Failure(error.code, lease.job.kind, str(error), retryable=True)
+        if isinstance(outcome, Failure):
+            log.warning("evaluation_failed", verifier=evaluation.verifier, code=outcome.code)
+        queue_s = max(0.0, time.time() - lease.job.created - run_s)
+        await self._broker.reply(lease, index, Done(outcome, queue_s * 1000, run_s * 1000))
+
+    async def _apply(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:
+        call = Call(evaluation.verifier, evaluation.params, evaluation.attempt)
+        return await self._pool.apply(call, deadline=deadline)

@@ -1,0 +1,74 @@
+"""
+What the container's cgroup has used. One slot per container, so this is what the run used.
+
+Read from the files that Docker mounts read-only into every container; version 1 and 2 differ in
+names and units only.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_V2 = Path("/sys/fs/cgroup")
+_V1_CPU = Path("/sys/fs/cgroup/cpuacct/cpuacct.usage")
+_V1_MEMORY = Path("/sys/fs/cgroup/memory")
+
+
+class Meter:
+    """CPU time, memory and out-of-memory kills of this container."""
+
+    def __init__(self) -> None:
+        self._is_v2 = (_V2 / "cgroup.controllers").exists()
+        memory = _V2 if self._is_v2 else _V1_MEMORY
+        self._cpu = _File(_V2 / "cpu.stat" if self._is_v2 else _V1_CPU)
+        self._memory = _File(memory / "memory.stat")
+        self._oom = _File(memory / ("memory.events" if self._is_v2 else "memory.oom_control"))
+        self.version = 2 if self._is_v2 else 1
+
+    def cpu_ms(self) -> float:
+        """CPU time of all processes that ever lived here, in ms."""
+        if self._is_v2:
+            return self._cpu.fields()["usage_usec"] / 1e3
+        return int(self._cpu.text()) / 1e6
+
+    def memory_kb(self) -> int:
+        """Memory that only its processes hold, tmpfs files included, page cache left out."""
+        fields = self._memory.fields()
+        return (fields["anon" if self._is_v2 else "rss"] + fields["shmem"]) // 1024
+
+    def oom_kills(self) -> int:
+        """How often the kernel killed a process here for lack of memory."""
+        return self._oom.fields()["oom_kill"]
+
+
+@dataclass(slots=True)
+class _File:
+    """A kernel file that is kept open: opening it costs more than reading it."""
+
+    path: Path
+    _fd: int = -1
+
+    def text(self) -> str:
+        if self._fd < 0:
+            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.pread(self._fd, 16384, 0).decode("ascii")
+
+    def fields(self) -> Mapping[str, int]:
+        return {name: int(value) for name, value in map(str.split, self.text().splitlines())}
+
+
+def waited_for_cpu_ms(but: frozenset[int]) -> float:
+    """How long the processes here, `but` some, were ready to run while the host ran others, in ms.
+
+    Only main threads of processes that still live: a lower bound.
+    """
+    total = 0
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and int(name) not in but:
+            try:
+                fields = Path("/proc", name, "schedstat").read_text(encoding="ascii").split()
+            except OSError:  # ended since
+                continue
+            total += int(fields[1])
+    return total / 1e6

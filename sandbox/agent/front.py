@@ -1,0 +1,132 @@
+"""
+The front: process 1 of a sandbox container. Takes orders on stdin, answers on stdout.
+
+Orders, each answered by one frame:
+
+    load   a program: files, and how to compile (or not) and run it
+    run    the loaded program on one input
+
+It ends when its stdin ends, and the container with it: a service that was killed leaves nothing.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sandbox.agent import frames
+from sandbox.agent.cgroup import Meter
+from sandbox.agent.execution import Execution, Facts, File, JailError, Order, sealed
+
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "/opt/rulegrade", "LANG": "C.UTF-8"}
+
+
+class Front:
+    """Keeps the loaded program between orders."""
+
+    def __init__(self) -> None:
+        self._meter = Meter()
+        self._spawner, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # An exec and a clean environment, so that a run finds nothing of the container's in it.
+        process = subprocess.Popen(
+            [sys.executable, "-s", "-P", "-m", "sandbox.agent.spawner", str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+            pass_fds=[theirs.fileno()],
+        )
+        theirs.close()
+        self._agents = {os.getpid(), process.pid}
+        self._files: list[File] = []
+        self._command: dict[str, Any] = {}
+
+    def answer(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
+        """Carry out one order."""
+        match order["op"]:
+            case "load":
+                facts = self._load(order, blobs)
+            case "run":
+                facts = self._run(self._command, self._files, order, stdin=blobs[0])[0]
+            case other:
+                raise frames.BadFrame(f"unknown order {other}")
+        header = asdict(facts)
+        outputs = [bytes(header.pop("stdout")), bytes(header.pop("stderr"))]
+        return frames.encode(header, outputs)
+
+    def _load(self, order: frames.Header, blobs: Sequence[bytes]) -> Facts:
+        self._unload()
+        self._command = order["run"]
+        files = [
+            File(name, 0o444, sealed(blob, "file"))
+            for name, blob in zip(order["files"], blobs, strict=True)
+        ]
+        if order["compile"] is None:
+            self._files = files
+            return Facts(wait_status=0)
+        artifact = order["compile"]["artifact"]
+        facts, built = self._run(order["compile"], files, order, stdin=b"")
+        _close(files)
+        if os.fstat(built).st_size:
+            self._files = [File(artifact, 0o555, built)]
+        else:
+            os.close(built)
+        return facts
+
+    def _run(
+        self, command: dict[str, Any], files: list[File], order: frames.Header, *, stdin: bytes
+    ) -> tuple[Facts, int]:
+        """The facts of a run, and what it built: a descriptor that the caller closes."""
+        execution = Execution(
+            Order(
+                argv=command["argv"],
+                env=command["env"],
+                files=files,
+                stdin=stdin,
+                limits=order["limits"],
+                deadline_s=order["deadline_s"],
+                artifact=command.get("artifact"),
+            ),
+            self._spawner,
+            self._meter,
+            self._agents,
+        )
+        facts = execution.finish()
+        if not command.get("artifact"):
+            os.close(execution.artifact_fd)
+        return facts, execution.artifact_fd
+
+    def _unload(self) -> None:
+        _close(self._files)
+        self._files = []
+
+
+def _close(files: list[File]) -> None:
+    for file in files:
+        os.close(file.fd)
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    started = time.monotonic()
+    front = Front()
+    hello = {"hello": 1, "cgroup": front._meter.version, "start_s": time.monotonic() - started}
+    sys.stdout.buffer.write(frames.encode(hello))
+    sys.stdout.buffer.flush()
+    source = sys.stdin.buffer
+    while prefix := source.read(frames.PREFIX.size):
+        order, sizes = frames.decode_header(source.read(frames.header_length(prefix)))
+        blobs = [source.read(size) for size in sizes]
+        try:
+            reply = front.answer(order, blobs)
+        except JailError as error:
+            reply = frames.encode({"error": str(error)})
+        sys.stdout.buffer.write(reply)
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,331 @@
+/*
+ * The jail: what needs C. One call, jail_spawn(), starts one run.
+ *
+ *   caller (spawner) --clone(new user, pid, mount, ipc, uts namespaces)--> init (pid 1)
+ *   init --builds the root, then fork()--> run (pid 2): limits, no capability, filter, exec or return
+ *
+ * init outlives the run by a moment: it reports how the run ended on `status_fd`, kills whatever the
+ * run left behind, copies one artifact out, and exits, upon which the kernel kills every process of
+ * its pid namespace. To end a run early, kill init.
+ *
+ * init stays out of the run's reach: it is pid 1 of the run's namespace (signals without a handler
+ * do not reach it), not dumpable (no ptrace, no /proc/1/mem), and holds no secret.
+ *
+ * Errors before the run starts are reported on `status_fd` as "setup STEP ERRNO\n"; the end of a run
+ * as "end WAIT_STATUS CPU_MICROSECONDS PEAK_KIB\n".
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct jail_file {
+    const char *name; /* relative to the work directory; its directories are made */
+    int fd;           /* its content, from offset 0 */
+    int mode;
+};
+
+struct jail_spec {
+    const char *root;              /* directory with the jail's skeleton, see images/Dockerfile */
+    const struct jail_file *files;
+    int file_count;
+    int stdin_fd, stdout_fd, stderr_fd;
+    int status_fd;
+    int result_fd;                 /* becomes descriptor 3 of the run; -1: none */
+    int artifact_fd;               /* receives `artifact`; -1: none */
+    const char *artifact;          /* plain file name in the work directory */
+    uint64_t artifact_max_bytes;
+    uint64_t cpu_s, stack_bytes, disk_bytes, processes;
+    char *const *argv;             /* NULL: return 0 in the run, for an interpreter to go on */
+    char *const *envp;
+};
+
+static int status_fd = -1;
+
+static void fail(const char *step) {
+    dprintf(status_fd, "setup %s %d\n", step, errno);
+    _exit(125);
+}
+
+static void check(int result, const char *step) {
+    if (result < 0) fail(step);
+}
+
+static void write_file(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, text, strlen(text)) < 0) fail(path);
+    close(fd);
+}
+
+/* ---- the root directory ------------------------------------------------------------------- */
+
+static void bind(const char *from, const char *to) {
+    check(mount(from, to, NULL, MS_BIND, NULL), to);
+}
+
+static void bind_read_only(const char *from, const char *to) {
+    bind(from, to);
+    check(mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL), to);
+}
+
+static void copy_fd(int from, int to, uint64_t bytes) {
+    off_t offset = 0;
+    while ((uint64_t)offset < bytes)
+        if (sendfile(to, from, &offset, bytes - (uint64_t)offset) <= 0) fail("copy");
+}
+
+static void place_file(const struct jail_file *file) {
+    struct stat info;
+    char path[4096];
+    snprintf(path, sizeof path, "box/%s", file->name);
+    for (char *slash = strchr(path + 4, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        if (mkdir(path, 0755) < 0 && errno != EEXIST) fail("mkdir");
+        *slash = '/';
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, file->mode);
+    if (fd < 0 || fstat(file->fd, &info) < 0) fail("file");
+    copy_fd(file->fd, fd, (uint64_t)info.st_size);
+    close(fd);
+}
+
+static void build_root(const struct jail_spec *spec) {
+    static const char *const devices[] = {"dev/null", "dev/zero", "dev/full", "dev/random",
+                                          "dev/urandom"};
+    char options[128], from[64];
+    check(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private");
+    bind_read_only(spec->root, spec->root);
+    check(chdir(spec->root), "root");
+    bind_read_only("/usr", "usr");
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+        snprintf(from, sizeof from, "/%s", devices[i]);
+        bind(from, devices[i]);
+    }
+    /* Memory of both counts for the container's cgroup; sizes are far below it. */
+    snprintf(options, sizeof options, "size=%llu,nr_inodes=16384,mode=755",
+             (unsigned long long)spec->disk_bytes);
+    check(mount("box", "box", "tmpfs", MS_NOSUID | MS_NODEV, options), "box");
+    check(mount("tmp", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, options), "tmp");
+    for (int i = 0; i < spec->file_count; i++) place_file(&spec->files[i]);
+    /* subset=pid hides all that describes the host: cmdline, interrupts, config.gz ... */
+    check(mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid"), "proc");
+    check((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
+    check(umount2(".", MNT_DETACH), "umount");
+    check(chdir("/box"), "chdir");
+    check(sethostname("box", 3), "hostname");
+}
+
+/* ---- what a run may ask of the kernel ----------------------------------------------------- */
+
+static const int denied[] = {
+    /* namespaces and mounts: the way to a larger attack surface */
+    SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_fsopen,
+    SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_open_tree, SYS_move_mount, SYS_mount_setattr,
+    SYS_sethostname, SYS_setdomainname, SYS_quotactl, SYS_swapon, SYS_swapoff, SYS_acct,
+    SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_fanotify_init, SYS_inotify_init1,
+    /* other processes */
+    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_kcmp,
+    SYS_process_madvise, SYS_migrate_pages, SYS_move_pages,
+    /* network: there is none, and sockets are the largest part of the kernel; socketpair stays */
+    SYS_socket,
+    /* objects that outlive a run or hide memory */
+    SYS_keyctl, SYS_add_key, SYS_request_key, SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget,
+    SYS_semop, SYS_semctl, SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open,
+    SYS_memfd_secret,
+    /* kernel subsystems with a record */
+    SYS_bpf, SYS_perf_event_open, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
+    SYS_userfaultfd, SYS_seccomp, SYS_landlock_create_ruleset, SYS_vmsplice, SYS_personality,
+    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_syslog,
+    /* the scheduler and the clock */
+    SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr, SYS_settimeofday,
+    SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex,
+#ifdef SYS_iopl
+    SYS_iopl, SYS_ioperm, SYS_modify_ldt, SYS_inotify_init,
+#endif
+};
+
+#if defined(__x86_64__)
+#define ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH AUDIT_ARCH_AARCH64
+#else
+#error "the system call filter knows x86-64 and arm64 only"
+#endif
+
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+                    CLONE_NEWPID | CLONE_NEWNET)
+#define LOAD(what) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(what))
+#define LOAD_NR LOAD(offsetof(struct seccomp_data, nr))
+#define LOAD_ARG(n) LOAD(offsetof(struct seccomp_data, args) + 8 * (n)) /* low half */
+#define SKIP_UNLESS(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, count)
+#define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
+#define DENY(code) RETURN(SECCOMP_RET_ERRNO | (code))
+
+static void install_filter(void) {
+    const struct sock_filter head[] = {
+        LOAD(offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
+        RETURN(SECCOMP_RET_KILL_PROCESS), /* int 0x80 */
+        LOAD_NR,
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
+        RETURN(SECCOMP_RET_KILL_PROCESS), /* x32 */
+        /* its flags are behind a pointer; libc falls back to clone */
+        SKIP_UNLESS(SYS_clone3, 1), DENY(ENOSYS),
+        SKIP_UNLESS(SYS_clone, 4), LOAD_ARG(0),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1), DENY(EPERM), LOAD_NR,
+        /* only its own limits: init and its siblings run under the same user */
+        SKIP_UNLESS(SYS_prlimit64, 4), LOAD_ARG(0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0), DENY(EPERM), LOAD_NR,
+        SKIP_UNLESS(SYS_ioctl, 5), LOAD_ARG(1), /* typing into a terminal */
+        SKIP_UNLESS(TIOCSTI, 1), DENY(EPERM), SKIP_UNLESS(TIOCLINUX, 1), DENY(EPERM), LOAD_NR,
+    };
+    struct sock_filter filter[sizeof head / sizeof *head + 2 * sizeof denied / sizeof *denied + 1];
+    size_t length = sizeof head / sizeof *head;
+    memcpy(filter, head, sizeof head);
+    for (size_t i = 0; i < sizeof denied / sizeof *denied; i++) {
+        filter[length++] = (struct sock_filter)SKIP_UNLESS(denied[i], 1);
+        filter[length++] = (struct sock_filter)DENY(EPERM);
+    }
+    filter[length++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {.len = (unsigned short)length, .filter = filter};
+    /* SPEC_ALLOW: without it every run pays for speculation barriers */
+    check((int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+                       &program), "seccomp");
+}
+
+static void drop_capabilities(void) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2];
+    memset(none, 0, sizeof none);
+    check((int)syscall(SYS_capset, &header, none), "capset");
+}
+
+static void limit(int resource, uint64_t soft, uint64_t hard) {
+    struct rlimit value = {soft, hard};
+    check(setrlimit(resource, &value), "setrlimit");
+}
+
+/* ---- the two processes of a run ----------------------------------------------------------- */
+
+/* Everything from 3 on is closed, but for the result channel at 3 and the status pipe at 4, which
+ * an exec closes. */
+static void arrange_descriptors(const struct jail_spec *spec) {
+    int fds[5] = {spec->stdin_fd, spec->stdout_fd, spec->stderr_fd, spec->result_fd, status_fd};
+    for (int i = 0; i < 5; i++) /* out of the way of the targets first */
+        if (fds[i] >= 0) check(fds[i] = fcntl(fds[i], F_DUPFD, 10), "dup");
+    status_fd = fds[4];
+    for (int i = 0; i < 4; i++)
+        if (fds[i] >= 0) check(dup2(fds[i], i), "dup2");
+    check(dup3(fds[4], 4, O_CLOEXEC), "dup3");
+    status_fd = 4;
+    if (spec->result_fd < 0) close(3);
+    check((int)syscall(SYS_close_range, 5, ~0U, 0), "close_range");
+}
+
+static void become_run(const struct jail_spec *spec) {
+    if (setsid() < 0) fail("setsid");
+    /* when memory runs out the kernel takes this process, never init or the agent */
+    write_file("/proc/self/oom_score_adj", "1000");
+    arrange_descriptors(spec);
+    limit(RLIMIT_CORE, 0, 0);
+    limit(RLIMIT_CPU, spec->cpu_s, spec->cpu_s + 1);
+    limit(RLIMIT_FSIZE, spec->disk_bytes, spec->disk_bytes);
+    limit(RLIMIT_NOFILE, 1024, 1024);
+    limit(RLIMIT_NPROC, spec->processes + 1, spec->processes + 1); /* init counts, too */
+    limit(RLIMIT_STACK, spec->stack_bytes, spec->stack_bytes);
+    limit(RLIMIT_MSGQUEUE, 0, 0);
+    check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+    drop_capabilities();
+    install_filter();
+    if (!spec->argv) {
+        close(status_fd);
+        return;
+    }
+    signal(SIGPIPE, SIG_DFL); /* Python ignores both, and ignoring survives exec */
+    signal(SIGXFSZ, SIG_DFL);
+    execve(spec->argv[0], spec->argv, spec->envp);
+    fail("exec");
+}
+
+static void copy_artifact(const struct jail_spec *spec) {
+    struct stat info;
+    int fd = open(spec->artifact, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) return;
+    if ((uint64_t)info.st_size > spec->artifact_max_bytes) return;
+    copy_fd(fd, spec->artifact_fd, (uint64_t)info.st_size);
+}
+
+static void report_end(const struct jail_spec *spec, pid_t run) {
+    struct rusage usage = {0};
+    int status = 0;
+    pid_t ended;
+    while ((ended = wait4(-1, &status, 0, &usage)) != run)
+        if (ended < 0 && errno != EINTR) fail("wait");
+    kill(-1, SIGKILL); /* nothing may change the artifact under our hands */
+    if (spec->artifact_fd >= 0 && status == 0) {
+        while (waitpid(-1, NULL, 0) > 0) {}
+        copy_artifact(spec);
+    }
+    long long cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL +
+                    usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+    dprintf(status_fd, "end %d %lld %ld\n", status, cpu, usage.ru_maxrss);
+}
+
+static void close_all_but(int a, int b) {
+    int low = a < b ? a : b, high = a < b ? b : a;
+    if (low > 0) syscall(SYS_close_range, 0, low - 1, 0);
+    if (high > low + 1) syscall(SYS_close_range, low < 0 ? 0 : low + 1, high - 1, 0);
+    syscall(SYS_close_range, high + 1, ~0U, 0);
+}
+
+/* Start a run. Returns init's pid to the caller, -1 with errno set if there can be no jail, and 0
+ * in the run itself if the specification names no command. */
+int jail_spawn(const struct jail_spec *spec) {
+    uid_t uid = getuid();
+    gid_t gid = getgid();
+    char map[64];
+    int spaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+    pid_t init = (pid_t)syscall(SYS_clone, spaces | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (init != 0) return init;
+
+    status_fd = spec->status_fd;
+    check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "pdeathsig");
+    check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable"); /* for the files below */
+    write_file("/proc/self/setgroups", "deny");
+    snprintf(map, sizeof map, "%u %u 1", uid, uid);
+    write_file("/proc/self/uid_map", map);
+    snprintf(map, sizeof map, "%u %u 1", gid, gid);
+    write_file("/proc/self/gid_map", map);
+    umask(022);
+    build_root(spec);
+    pid_t run = fork();
+    check(run, "fork");
+    if (run == 0) {
+        become_run(spec);
+        return 0;
+    }
+    check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "dumpable");
+    drop_capabilities();
+    close_all_but(status_fd, spec->artifact_fd);
+    report_end(spec, run);
+    _exit(0);
+}

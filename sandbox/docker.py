@@ -1,0 +1,207 @@
+"""
+The container engine, as far as the sandbox needs it. The only module that imports the Docker SDK.
+
+The SDK blocks, so callers put each of these calls into a thread.
+"""
+
+import io
+import socket
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import LogConfig
+from docker.utils import kwargs_from_env
+
+from sandbox.base import SandboxUnavailable
+
+LABEL = "rulegrade.sandbox"
+"""Label of every container of ours; its value is the owner, a name the service chose."""
+
+TIMEOUT_S = 60
+PULL_TIMEOUT_S = 30
+"""Silence after which a registry counts as out of reach."""
+
+
+class EngineError(SandboxUnavailable):
+    """The engine refused or failed; the message is the engine's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerOptions:
+    """What differs between containers; how they are locked down does not."""
+
+    image: str
+    owner: str
+    memory_mb: int
+    cpus: float
+    pids: int
+    seccomp: str
+    runtime: str | None = None
+
+
+class Engine:
+    """A connection to the engine that `DOCKER_HOST` points to, else to the local socket."""
+
+    def __init__(self) -> None:
+        try:
+            self._api = docker.APIClient(**_environment(), timeout=TIMEOUT_S, version="auto")
+        except DockerException as error:
+            raise SandboxUnavailable(
+                "no container engine answers. Start Docker, or install it (on Debian: "
+                "apt-get install docker.io), or point DOCKER_HOST at one; the user of this "
+                f"process must be allowed to use it (group docker). Reason: {error}"
+            ) from error
+
+    def has_image(self, tag: str) -> bool:
+        """Whether the image is there already."""
+        try:
+            self._api.inspect_image(tag)  # type: ignore[no-untyped-call]
+        except ImageNotFound:
+            return False
+        return True
+
+    def pull(self, tag: str) -> None:
+        """Fetch an image from its registry, or raise EngineError."""
+        repository, _, version = tag.partition(":")
+        try:
+            client = docker.APIClient(**_environment(), timeout=PULL_TIMEOUT_S, version="auto")
+            for line in client.pull(repository, version or "latest", stream=True, decode=True):
+                if "error" in line:
+                    raise EngineError(line["error"])
+        except (DockerException, OSError) as error:
+            raise EngineError(str(error)) from error
+
+    def import_image(self, archive: IO[bytes], tag: str) -> None:
+        """Make an image of a tar archive of a root directory."""
+        repository, _, version = tag.partition(":")
+        try:
+            self._api.import_image_from_stream(archive, repository=repository, tag=version)
+        except DockerException as error:
+            raise EngineError(str(error)) from error
+
+    def build(
+        self, context: Mapping[str, bytes], tag: str, *, args: Mapping[str, str]
+    ) -> Iterator[str]:
+        """Build an image of these files; yields what the build prints, raises EngineError."""
+        lines = self._api.build(
+            fileobj=_tar(context),
+            custom_context=True,
+            tag=tag,
+            buildargs=dict(args),
+            rm=True,
+            forcerm=True,
+            decode=True,
+            timeout=1800,
+        )
+        for line in lines:
+            if "error" in line:
+                raise EngineError(line["error"].strip())
+            if text := line.get("stream", "").strip():
+                yield text
+
+    def remove_leftovers(self, owner: str) -> int:
+        """Remove the containers that a killed service of the same owner left; say how many."""
+        found = self._api.containers(all=True, filters={"label": f"{LABEL}={owner}"})
+        for container in found:
+            self.remove(container["Id"])
+        return len(found)
+
+    def create(self, options: ContainerOptions) -> str:
+        """Create a locked-down container and return its id."""
+        try:
+            made = self._api.create_container(
+                options.image,
+                user="10000:10000",
+                stdin_open=True,
+                hostname="box",
+                network_disabled=True,
+                labels={LABEL: options.owner},
+                host_config=self._host_config(options),
+            )
+        except ImageNotFound as error:
+            raise SandboxUnavailable(
+                f"the image {options.image} is missing; `rulegrade sandbox build` makes it"
+            ) from error
+        except APIError as error:
+            raise EngineError(f"the engine made no container: {error.explanation}") from error
+        return str(made["Id"])
+
+    def _host_config(self, options: ContainerOptions) -> dict[str, Any]:
+        config: dict[str, Any] = self._api.create_host_config(
+            network_mode="none",
+            ipc_mode="none",
+            read_only=True,
+            init=False,
+            auto_remove=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges", f"seccomp={options.seccomp}"],
+            mem_limit=options.memory_mb << 20,
+            memswap_limit=options.memory_mb << 20,
+            nano_cpus=int(options.cpus * 1e9),
+            pids_limit=options.pids,
+            log_config=LogConfig(type="none"),
+            runtime=options.runtime,
+        )
+        # The kernel lets a jail mount its own /proc only where nothing of the outer one is masked.
+        # The agent, who sees the unmasked one, is an unprivileged user; runs do not see it.
+        config["MaskedPaths"] = []
+        config["ReadonlyPaths"] = []
+        # When the service dies its connection closes, then stdin, then the agent ends.
+        return config
+
+    def attach(self, container: str) -> socket.socket:
+        """A socket to the standard streams of a container that was not yet started."""
+        raw: Any = self._api.attach_socket(
+            container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        )
+        # The SDK's objects close their socket when they are collected: keep a copy of our own.
+        theirs: socket.socket = raw._sock
+        connection = theirs.dup()
+        raw._response.close()
+        theirs.close()
+        return connection
+
+    def start(self, container: str) -> None:
+        """Start a container, or raise EngineError."""
+        try:
+            self._api.start(container)
+        except APIError as error:
+            raise EngineError(f"a container did not start: {error.explanation}") from error
+
+    def remove(self, container: str) -> None:
+        """Kill and remove; no error if it is gone or going."""
+        try:
+            self._api.remove_container(container, force=True)
+        except NotFound:
+            return
+        except APIError as error:
+            if error.status_code != 409:  # its removal is under way
+                raise EngineError(str(error)) from error
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._api.close()
+
+
+def _environment() -> dict[str, Any]:
+    return dict(kwargs_from_env())
+
+
+def _tar(files: Mapping[str, bytes]) -> IO[bytes]:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            entry.mode = 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    archive.seek(0)
+    return archive
+
+
+Progress = Callable[[str], None]
+"""Shown to a person: one line at a time."""

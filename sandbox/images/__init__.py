@@ -1,0 +1,1 @@
+"""The container images, and how they are built."""

@@ -1,0 +1,177 @@
+"""
+The pool: slots that are always replaced, lent to one caller at a time, first come first served.
+
+A slot is one place where one program runs at a time. What a slot is made of (a container, a plain
+process) is the affair of whoever makes them; the pool sees to it that there are always enough, and
+that making and removing one never stands in the way of a caller.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol
+
+from sandbox.base import (
+    COMPILE_LIMITS,
+    DeadlineExceeded,
+    Limits,
+    Program,
+    Run,
+    SandboxError,
+    SandboxUnavailable,
+)
+
+log = logging.getLogger(__name__)
+
+PROGRAMS_PER_SLOT = 2000
+"""A slot is replaced after so many programs, so that nothing a kernel leaks can pile up."""
+
+RETRY_S = (0.5, 2.0, 10.0)
+"""Pauses between attempts to replace a slot; the last one repeats."""
+
+
+class Slot(Protocol):
+    """One place to run programs, one at a time. A failed or cancelled call leaves it unusable."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can take another program."""
+
+    async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
+        """Make `program` ready to run; COMPILE_ERROR with the messages if it does not build."""
+
+    async def run(self, stdin: bytes, limits: Limits, *, deadline: float) -> Run:
+        """Run what was compiled last, in a fresh jail."""
+
+    async def close(self) -> None:
+        """Kill and remove it."""
+
+
+class Session:
+    """A program in a slot: compile it once, then run it as often as needed."""
+
+    def __init__(self, slot: Slot, program: Program, deadline: float) -> None:
+        self._slot = slot
+        self._program = program
+        self._deadline = deadline
+
+    async def compile(self) -> Run:
+        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`."""
+        return await self._slot.compile(self._program, COMPILE_LIMITS, deadline=self._deadline)
+
+    async def run(self, stdin: bytes, limits: Limits) -> Run:
+        """One run in a jail of its own."""
+        return await self._slot.run(stdin, limits, deadline=self._deadline)
+
+
+class SlotPool:
+    """Keeps `size` slots alive from `start` to `close`."""
+
+    def __init__(self, make: Callable[[], Awaitable[Slot]], size: int) -> None:
+        self._make = make
+        self._size = size
+        self._idle: asyncio.Queue[Slot] = asyncio.Queue()
+        self._retired: dict[Slot, asyncio.Event] = {}
+        self._programs: dict[Slot, int] = {}
+        self._loneliness = asyncio.Lock()
+        self._trouble: SandboxError | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Make every slot, or raise what stood in the way of the first that failed."""
+        made = await asyncio.gather(
+            *(self._make() for _ in range(self._size)), return_exceptions=True
+        )
+        slots = [slot for slot in made if not isinstance(slot, BaseException)]
+        failures = [error for error in made if isinstance(error, BaseException)]
+        if failures:
+            for slot in slots:
+                await slot.close()
+            raise failures[0]
+        self._supervisor = asyncio.create_task(self._supervise(slots), name="sandbox-pool")
+
+    async def close(self) -> None:
+        """Remove every slot; what still runs in them is killed."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.wait([self._supervisor])
+            self._supervisor = None
+
+    @asynccontextmanager
+    async def session(
+        self, program: Program, *, deadline: float, is_alone: bool = False
+    ) -> AsyncIterator[Session]:
+        """A slot for `program`, with `is_alone` while no other slot of this pool runs anything.
+
+        `deadline` is in Unix seconds. Raises DeadlineExceeded if no slot is free in time.
+        """
+        async with AsyncExitStack() as stack:
+            if is_alone:
+                await stack.enter_async_context(self._loneliness)
+            slots = [
+                await stack.enter_async_context(self._lease(deadline))
+                for _ in range(self._size if is_alone else 1)
+            ]
+            yield Session(slots[0], program, deadline)
+
+    @asynccontextmanager
+    async def _lease(self, deadline: float) -> AsyncIterator[Slot]:
+        slot = await self._take(deadline)
+        try:
+            yield slot
+        finally:
+            self._programs[slot] = self._programs.get(slot, 0) + 1
+            if slot.is_usable and self._programs[slot] < PROGRAMS_PER_SLOT:
+                self._idle.put_nowait(slot)
+            else:
+                self._retire(slot)
+
+    async def _take(self, deadline: float) -> Slot:
+        if self._supervisor is None or self._supervisor.done():
+            raise SandboxUnavailable("the sandbox is not running")
+        if self._trouble is not None and not self._retired:
+            raise SandboxUnavailable(f"no slot could be replaced: {self._trouble}")
+        try:
+            async with asyncio.timeout(deadline - time.time()):
+                while not (slot := await self._idle.get()).is_usable:
+                    self._retire(slot)
+        except TimeoutError:
+            raise DeadlineExceeded("no slot was free before the deadline") from None
+        return slot
+
+    def _retire(self, slot: Slot) -> None:
+        self._programs.pop(slot, None)
+        self._retired[slot].set()
+
+    async def _supervise(self, slots: list[Slot]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for slot in slots:
+                group.create_task(self._keep(slot))
+
+    async def _keep(self, slot: Slot) -> None:
+        """Have one slot in service at any time, beginning with `slot`."""
+        while True:
+            retired = self._retired[slot] = asyncio.Event()
+            self._idle.put_nowait(slot)
+            try:
+                await retired.wait()
+            finally:
+                del self._retired[slot]
+                await slot.close()
+            slot = await self._replace()
+
+    async def _replace(self) -> Slot:
+        attempt = 0
+        while True:
+            try:
+                slot = await self._make()
+            except SandboxError as error:
+                self._trouble = error
+                log.warning("sandbox slot could not be replaced: %s", error)
+                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+                attempt += 1
+            else:
+                self._trouble = None
+                return slot

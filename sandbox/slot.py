@@ -1,0 +1,216 @@
+"""
+A slot seen from the service: orders go to the agent, facts come back, and become a `Run` here.
+
+What the agent says is believed as a measurement, never as a verdict: it lives next to hostile code.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Protocol
+
+from sandbox.agent import frames
+from sandbox.base import DeadlineExceeded, Limits, Program, Run, SlotLost, Status
+from sandbox.languages import Language, language_named
+
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
+"""What every program finds in its environment, beside its language's and its own variables."""
+
+REPLY_GRACE_S = 20.0
+"""An agent that has not answered so long after a run's wall limit is lost."""
+
+DEADLINE_MARGIN_S = 0.2
+"""The agent ends a run so long before the deadline: a container that answers is one kept."""
+
+_OUT_OF_MEMORY = re.compile(rb"^MemoryError\b|std::bad_alloc", re.MULTILINE)
+
+
+class Stream(Protocol):
+    """A byte stream to and from an agent."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the other end is still there, as far as is known."""
+
+    async def readexactly(self, size: int) -> bytes:
+        """Exactly `size` bytes; EOFError or OSError if they do not come."""
+
+    async def write(self, data: bytes) -> None:
+        """All of `data`; OSError if it cannot be sent."""
+
+    def last_words(self) -> str:
+        """What the agent wrote to its stderr, for the log."""
+
+
+class AgentSlot:
+    """A slot behind an agent. `remove` takes down what it lives in."""
+
+    def __init__(self, stream: Stream, remove: Callable[[], Awaitable[None]]) -> None:
+        self._stream = stream
+        self._remove = remove
+        self._is_in_step = True
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the last order was answered and the agent is there."""
+        return self._is_in_step and self._stream.is_open
+
+    async def greet(self, *, within_s: float) -> frames.Header:
+        """The agent's first frame; SlotLost if it does not come."""
+        return (await self._guarded(self._receive(), time.time() + within_s))[0]
+
+    async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
+        """Load a program, compiling it if its language is compiled."""
+        language = language_named(program.language)
+        order = {
+            "op": "load",
+            "files": _file_names(program, language),
+            "compile": _build(language),
+            "run": _start(program, language),
+        }
+        source = program.source.encode("utf-8", "surrogatepass")
+        run = await self._order(order, (source, *program.files.values()), limits, deadline)
+        if run.status is Status.OK:
+            return run
+        return replace(run, status=Status.COMPILE_ERROR, stderr=run.stderr or _why(run))
+
+    async def run(self, stdin: bytes, limits: Limits, *, deadline: float) -> Run:
+        """Run the loaded program once."""
+        return await self._order({"op": "run"}, (stdin,), limits, deadline)
+
+    async def close(self) -> None:
+        """Take down the container with all that runs in it."""
+        self._is_in_step = False
+        await self._remove()
+
+    async def _order(
+        self, order: dict[str, Any], blobs: Sequence[bytes], limits: Limits, deadline: float
+    ) -> Run:
+        left_s = deadline - time.time()
+        if left_s <= DEADLINE_MARGIN_S:
+            raise DeadlineExceeded("no time was left to run a program")
+        order |= {"limits": asdict(limits), "deadline_s": left_s - DEADLINE_MARGIN_S}
+        patience = min(deadline, time.time() + limits.wall_s + REPLY_GRACE_S)
+        facts, outputs = await self._guarded(self._exchange(order, blobs), patience)
+        if "error" in facts:
+            self._is_in_step = False
+            raise SlotLost(f"the agent failed: {facts['error']}")
+        return _run(facts, outputs, limits)
+
+    async def _guarded(
+        self, exchange: Awaitable[tuple[frames.Header, list[bytes]]], patience: float
+    ) -> tuple[frames.Header, list[bytes]]:
+        """Await an exchange; whatever ends it early leaves the slot unusable."""
+        self._is_in_step = False
+        try:
+            async with asyncio.timeout(patience - time.time()):
+                result = await exchange
+        except TimeoutError:
+            raise DeadlineExceeded("a run was not over at the deadline") from None
+        except (EOFError, OSError, frames.BadFrame) as error:
+            words = self._stream.last_words()
+            raise SlotLost(f"the agent is gone ({type(error).__name__}): {words}") from error
+        self._is_in_step = True
+        return result
+
+    async def _exchange(
+        self, order: frames.Header, blobs: Sequence[bytes]
+    ) -> tuple[frames.Header, list[bytes]]:
+        await self._stream.write(frames.encode(order, blobs))
+        return await self._receive()
+
+    async def _receive(self) -> tuple[frames.Header, list[bytes]]:
+        prefix = await self._stream.readexactly(frames.PREFIX.size)
+        text = await self._stream.readexactly(frames.header_length(prefix))
+        header, sizes = frames.decode_header(text)
+        return header, [await self._stream.readexactly(size) for size in sizes]
+
+
+def _file_names(program: Program, language: Language) -> list[str]:
+    names = [language.source_name, *program.files]
+    for name in names:
+        parts = name.split("/")
+        if not name or name.startswith("/") or "\0" in name or {"", ".", ".."} & set(parts):
+            raise ValueError("a file name must be relative, without empty parts and dots")
+    if len(set(names)) != len(names):
+        raise ValueError(f"a file may not be named {language.source_name}, as the source is")
+    return names
+
+
+def _build(language: Language) -> dict[str, Any] | None:
+    if not language.compile:
+        return None
+    return {
+        "argv": list(language.compile),
+        "env": _assignments(ENVIRONMENT),
+        "artifact": language.artifact,
+    }
+
+
+def _start(program: Program, language: Language) -> dict[str, Any]:
+    env = ENVIRONMENT | dict(language.env) | dict(program.env)
+    return {"argv": [*language.run, *program.args], "env": _assignments(env)}
+
+
+def _assignments(env: dict[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in env.items()]
+
+
+def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
+    try:
+        wait_status = facts["wait_status"]
+        code = None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
+        stdout, stderr = outputs
+        run = Run(
+            Status.OK,
+            stdout,
+            stderr,
+            exit_code=code if code is not None and code >= 0 else None,
+            signal=-code if code is not None and code < 0 else None,
+            cpu_ms=round(float(facts["cpu_ms"]), 1),
+            wall_ms=round(float(facts["wall_ms"]), 1),
+            memory_kb=int(facts["memory_kb"]),
+            was_starved=_was_starved(facts),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise SlotLost(f"the agent's report cannot be read: {error!r}") from error
+    return replace(run, status=_status(facts, run, limits))
+
+
+def _was_starved(facts: frames.Header) -> bool:
+    """Whether it spent most of its time with work to do and no CPU to do it on."""
+    wanted_ms = facts["cpu_ms"] + facts["waited_for_cpu_ms"]
+    return facts["killed_for"] == "wall" and bool(wanted_ms > facts["wall_ms"] / 2)
+
+
+def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:
+    match facts["killed_for"]:
+        case "deadline":
+            raise DeadlineExceeded("a run was not over at the deadline")
+        case "output":
+            return Status.OUTPUT_LIMIT_EXCEEDED
+        case "memory":
+            return Status.MEMORY_LIMIT_EXCEEDED
+        case "cpu" | "wall":
+            return Status.TIME_LIMIT_EXCEEDED
+    if facts["setup_error"] is not None:
+        if not facts["setup_error"].startswith("exec"):
+            raise SlotLost(f"no jail could be built: {facts['setup_error']}")
+        return Status.RUNTIME_ERROR  # what was built is no program, or too large for any memory
+    if run.cpu_ms > limits.cpu_s * 1e3 or run.signal == signal.SIGXCPU:
+        return Status.TIME_LIMIT_EXCEEDED
+    if run.memory_kb > limits.memory_mb * 1024:
+        return Status.MEMORY_LIMIT_EXCEEDED
+    if run.exit_code == 0:
+        return Status.OK
+    if facts["oom_kills"] or _OUT_OF_MEMORY.search(run.stderr[-4096:]):
+        return Status.MEMORY_LIMIT_EXCEEDED
+    return Status.RUNTIME_ERROR
+
+
+def _why(run: Run) -> bytes:
+    return f"the compiler ended with {run.status.value}".encode()

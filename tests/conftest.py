@@ -1,0 +1,75 @@
+"""Real parts for tests: a private Redis server and a Docker engine, or a skip that says why."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+import redis
+
+
+def missing(name: str, reason: str) -> None:
+    """Skip for want of `name`, or fail where RULEGRADE_TEST_REQUIRE says that it must be there."""
+    if name in os.environ.get("RULEGRADE_TEST_REQUIRE", "").split(","):
+        pytest.fail(f"{name} is required here: {reason}")
+    pytest.skip(f"needs {name}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> None:
+    """Ask for an engine that answers."""
+    try:
+        client = docker.from_env(timeout=10)
+        client.ping()
+        client.close()
+    except docker.errors.DockerException as error:
+        missing("docker", str(error))
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis server of this test session alone, configured as production must be."""
+    program = shutil.which("redis-server")
+    if program is None:
+        missing("redis", "no program redis-server on PATH (Debian: apt-get install redis-server)")
+    port = _free_port()
+    directory = tmp_path_factory.mktemp("redis")
+    server = subprocess.Popen(
+        [
+            *(str(program), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)),
+            *("--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"),
+            *("--logfile", str(directory / "redis.log")),
+        ]
+    )
+    try:
+        url = f"redis://127.0.0.1:{port}/0"
+        _wait_for_redis(url, server, directory / "redis.log")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for_redis(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 30
+    with redis.Redis.from_url(url) as client:
+        while time.monotonic() < deadline and server.poll() is None:
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                time.sleep(0.05)
+            else:
+                return
+    raise RuntimeError(f"redis-server did not start:\n{log.read_text()}")
