@@ -8,7 +8,7 @@ has a bound, and every number must be finite.
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 MAX_TEXT = 2_097_152
@@ -80,6 +80,17 @@ class VerifierSpec(Wire):
     `correct`, and counts 0 otherwise."""
 
 
+def _form(verifiers: object) -> str:
+    return "by_name" if isinstance(verifiers, str) else "listed"
+
+
+Verifiers = Annotated[
+    Annotated[list[VerifierSpec], Field(max_length=32), Tag("listed")]
+    | Annotated[Preset, Tag("by_name")],
+    Discriminator(_form),  # a mistake in the list is then not told as a wrong preset too
+]
+
+
 class Task(Wire):
     """What the completions of a group share."""
 
@@ -87,7 +98,7 @@ class Task(Wire):
     """What the model was given."""
     ground_truth: Reference | Annotated[list[Reference], Field(max_length=64)] | None = None
     """The reference answer; of several, any one suffices."""
-    verifiers: Annotated[list[VerifierSpec], Field(max_length=32)] | Preset | None = None
+    verifiers: Verifiers | None = None
     """The rules whose weighted scores sum up to the reward, or a preset of them: `r1-zero` is
     `math` and `format` with equal weight, `r1` adds `language` in the prompt's language."""
 
