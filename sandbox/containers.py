@@ -70,10 +70,15 @@ class DockerSandbox:
 
     async def start(self) -> None:
         """Make every slot ready. Raises SandboxUnavailable, saying what to do about it."""
-        self._engine = await asyncio.to_thread(Engine)
-        await asyncio.to_thread(self._engine.remove_leftovers, self._options.owner)
-        pool = SlotPool(self._make_slot, self._slots)
-        await pool.start()
+        engine = await asyncio.to_thread(Engine)
+        self._engine = engine
+        try:
+            await asyncio.to_thread(engine.remove_leftovers, self._options.owner)
+            pool = SlotPool(self._make_slot, self._slots)
+            await pool.start()
+        except BaseException:
+            await self.close()
+            raise
         self._pool = pool
 
     async def judge(self, submission: Submission, *, deadline: float) -> Judgement:

@@ -26,6 +26,7 @@ KILL_GRACE_S = 15.0
 """A killed process tree is gone well within this; if not, the container is unusable."""
 
 PIPE_BYTES = 65_536
+SERVICE_FD = 0
 DISK_BYTES = 64 << 20
 """Size of each of the work directory and /tmp; both also count as the run's memory."""
 
@@ -150,10 +151,13 @@ class Execution:
         poll = select.poll()
         for fd in (self._stdout, self._stderr, self._status, self._pidfd):
             poll.register(fd, select.POLLIN)
+        poll.register(SERVICE_FD, 0)
         status = b""
         is_gone = False
         while not is_gone:
             for fd, _ in poll.poll(TICK_MS):
+                if fd == SERVICE_FD:  # a hang-up: nobody waits for this run any more
+                    raise SystemExit("the service is gone")
                 if fd == self._pidfd:
                     is_gone = True
                 elif not (chunk := os.read(fd, PIPE_BYTES)):
