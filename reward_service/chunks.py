@@ -18,6 +18,7 @@ from reward_service.broker.base import Job
 from reward_service.errors import BadTask
 from reward_service.extract import opens_thought
 from reward_service.schemas import Item, Message, Preset, RewardRequest, Task, VerifierSpec
+from reward_service.surrogates import REPLACED
 from reward_service.verdicts import Outcome
 from reward_service.verifiers import VERIFIERS
 from reward_service.verifiers.base import Attempt, Place, Verifier
@@ -241,8 +242,8 @@ _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
 def _clean(text: str) -> tuple[str, tuple[str, ...]]:
     """Text that any rule can read: what stood for a lone surrogate becomes U+FFFD, and is told."""
     flags = []
-    if "\ufffe" in text:
-        text = text.replace("\ufffe", "\ufffd")
+    if REPLACED in text:
+        text = text.replace(REPLACED, "\ufffd")
         flags.append("invalid_unicode")
     if len(text.translate(_CONTROL)) != len(text):
         flags.append("control_characters")

@@ -16,8 +16,7 @@ TASKS = {"half": {"ground_truth": "0.5", "verifiers": [{"name": "math"}]}}
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     directory = tmp_path_factory.mktemp("client")
-    settings = {"sandbox_backend": "off", "pool_workers": 1, "api_keys": HASH}
-    with live_service(directory, **settings) as running:
+    with live_service(directory, sandbox_backend="off", pool_workers=1, api_keys=HASH) as running:
         yield running
 
 
