@@ -25,7 +25,7 @@ from provision.service import refuse_busy_port, running_service, serve_example
 ROOT = Path(__file__).resolve().parent
 LOG = Log(ROOT / "run/setup.log")
 TOOLS = ROOT / ".tools"
-SCRIPTS = ("dev.py", "provision", "examples", "bench", "tests")
+SCRIPTS = ("dev.py", "provision", "benchmarks", "examples", "tests")
 REQUIRE = "RULEGRADE_TEST_REQUIRE"
 CHECKS = (
     ("ruff", "check", "."),
@@ -85,7 +85,7 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
     _build_image(bin_dir)
     if options.verb == "bench":
         with running_service(ROOT, bin_dir, port=options.port) as (_, url):
-            return _call(bin_dir / "python", "bench/service.py", "--url", url, *rest)
+            return _call(bin_dir / "python", "benchmarks/service.py", "--url", url, *rest)
     return serve_example(ROOT, bin_dir, port=options.port, once=options.once)
 
 

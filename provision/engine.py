@@ -95,10 +95,10 @@ def _start(bin_dir: Path, log: Log) -> None:
 def _running_pid() -> int | None:
     try:
         pid = int(PID_FILE.read_text())
-        os.kill(pid, 0)
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
     except (OSError, ValueError):
         return None
-    return pid
+    return pid if name == "dockerd" else None  # the number may be another's by now
 
 
 def _mount_cgroups(log: Log) -> None:

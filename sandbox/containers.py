@@ -25,7 +25,7 @@ from sandbox.base import (
 )
 from sandbox.docker import ContainerOptions, Engine
 from sandbox.images.build import image_tag
-from sandbox.judge import Judgement, Submission, judge
+from sandbox.judge import Judgement, Submission, judge, run_alone
 from sandbox.pool import SlotPool
 from sandbox.seccomp import profile
 from sandbox.slot import AgentSlot
@@ -70,10 +70,15 @@ class DockerSandbox:
 
     async def start(self) -> None:
         """Make every slot ready. Raises SandboxUnavailable, saying what to do about it."""
-        self._engine = await asyncio.to_thread(Engine)
-        await asyncio.to_thread(self._engine.remove_leftovers, self._options.owner)
-        pool = SlotPool(self._make_slot, self._slots)
-        await pool.start()
+        engine = await asyncio.to_thread(Engine)
+        self._engine = engine
+        try:
+            await asyncio.to_thread(engine.remove_leftovers, self._options.owner)
+            pool = SlotPool(self._make_slot, self._slots)
+            await pool.start()
+        except BaseException:
+            await self.close()
+            raise
         self._pool = pool
 
     async def judge(self, submission: Submission, *, deadline: float) -> Judgement:
@@ -152,11 +157,9 @@ async def _run_once(
         if compiled.status is not Status.OK:
             return compiled
         run = await session.run(stdin, limits)
-    if not run.was_starved:
-        return run
-    async with pool.session(program, deadline=deadline, is_alone=True) as session:
-        await session.compile()
-        return await session.run(stdin, limits)
+    if run.was_starved:
+        return await run_alone(pool, program, stdin, limits, deadline)
+    return run
 
 
 async def _self_test(slot: AgentSlot) -> None:

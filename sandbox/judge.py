@@ -119,7 +119,11 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
         try:
             starved = await _run_tests(progress, pool, deadline)
             if starved is not None:
-                progress.record(starved, await _run_alone(pool, submission, starved, deadline))
+                test = submission.tests[starved]
+                run = await run_alone(
+                    pool, submission.program, test.input, submission.limits, deadline
+                )
+                progress.record(starved, run)
         except SlotLost:
             if has_lost_a_slot:
                 raise
@@ -140,13 +144,18 @@ async def _run_tests(progress: "_Progress", pool: SlotPool, deadline: float) -> 
     return None
 
 
-async def _run_alone(pool: SlotPool, submission: Submission, index: int, deadline: float) -> Run:
+async def run_alone(
+    pool: SlotPool, program: Program, stdin: bytes, limits: Limits, deadline: float
+) -> Run:
+    """Repeat a run that the host starved, with nothing beside it and `PATIENCE`.
+
+    Raises SandboxError if the host is too busy even so: then nothing is known about the program.
+    """
     # On a busy host a program that computes needs longer to use up its CPU time.
-    wall_s = min(PATIENCE * submission.limits.wall_s, MAX_LIMITS["wall_s"])
-    limits = replace(submission.limits, wall_s=wall_s)
-    async with pool.session(submission.program, deadline=deadline, is_alone=True) as session:
+    patient = replace(limits, wall_s=min(PATIENCE * limits.wall_s, MAX_LIMITS["wall_s"]))
+    async with pool.session(program, deadline=deadline, is_alone=True) as session:
         await session.compile()
-        run = await session.run(submission.tests[index].input, limits)
+        run = await session.run(stdin, patient)
     if run.was_starved:
         raise SandboxError("the host was too busy to time a run, even with no other run beside it")
     return run

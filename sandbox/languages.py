@@ -19,6 +19,8 @@ class Language:
     compile: tuple[str, ...] = ()
     artifact: str | None = None
     env: tuple[tuple[str, str], ...] = ()
+    is_warm: bool = False
+    """Whether the agent's warm interpreter can run it instead."""
     version: tuple[str, ...] = ()
     """Command that prints the version of what the image holds."""
 
@@ -30,6 +32,7 @@ _PYTHON = Language(
     run=("/usr/bin/python3", "-s", "main.py"),
     # Same order of sets in every run; one thread, because the CPU limit counts all of them.
     env=(("PYTHONHASHSEED", "0"), ("OPENBLAS_NUM_THREADS", "1"), ("OMP_NUM_THREADS", "1")),
+    is_warm=True,
     version=("/usr/bin/python3", "--version"),
 )
 

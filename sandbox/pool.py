@@ -7,6 +7,7 @@ that making and removing one never stands in the way of a caller.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -77,6 +78,7 @@ class SlotPool:
         self._programs: dict[Slot, int] = {}
         self._loneliness = asyncio.Lock()
         self._trouble: SandboxError | None = None
+        self._closing = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -94,9 +96,11 @@ class SlotPool:
 
     async def close(self) -> None:
         """Remove every slot; what still runs in them is killed."""
+        self._closing.set()
+        for retired in self._retired.values():
+            retired.set()
         if self._supervisor is not None:
-            self._supervisor.cancel()
-            await asyncio.wait([self._supervisor])
+            await self._supervisor
             self._supervisor = None
 
     @asynccontextmanager
@@ -129,7 +133,7 @@ class SlotPool:
                 self._retire(slot)
 
     async def _take(self, deadline: float) -> Slot:
-        if self._supervisor is None or self._supervisor.done():
+        if self._supervisor is None or self._closing.is_set() or self._supervisor.done():
             raise SandboxUnavailable("the sandbox is not running")
         if self._trouble is not None and not self._retired:
             raise SandboxUnavailable(f"no slot could be replaced: {self._trouble}")
@@ -143,35 +147,41 @@ class SlotPool:
 
     def _retire(self, slot: Slot) -> None:
         self._programs.pop(slot, None)
-        self._retired[slot].set()
+        if slot in self._retired:  # not so when the pool was closed meanwhile
+            self._retired[slot].set()
 
     async def _supervise(self, slots: list[Slot]) -> None:
         async with asyncio.TaskGroup() as group:
             for slot in slots:
                 group.create_task(self._keep(slot))
 
-    async def _keep(self, slot: Slot) -> None:
+    async def _keep(self, slot: Slot | None) -> None:
         """Have one slot in service at any time, beginning with `slot`."""
-        while True:
+        while slot is not None:
             retired = self._retired[slot] = asyncio.Event()
-            self._idle.put_nowait(slot)
-            try:
+            if not self._closing.is_set():
+                self._idle.put_nowait(slot)
                 await retired.wait()
-            finally:
-                del self._retired[slot]
-                await slot.close()
-            slot = await self._replace()
+            del self._retired[slot]
+            await slot.close()
+            slot = await self._replacement()
 
-    async def _replace(self) -> Slot:
+    async def _replacement(self) -> Slot | None:
+        """Another slot, however long it takes; None once the pool is closing."""
         attempt = 0
-        while True:
+        while not self._closing.is_set():
             try:
                 slot = await self._make()
             except SandboxError as error:
                 self._trouble = error
                 log.warning("sandbox slot could not be replaced: %s", error)
-                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+                await self._pause(RETRY_S[min(attempt, len(RETRY_S) - 1)])
                 attempt += 1
             else:
                 self._trouble = None
                 return slot
+        return None
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)

@@ -153,7 +153,12 @@ def _build(language: Language) -> dict[str, Any] | None:
 
 def _start(program: Program, language: Language) -> dict[str, Any]:
     env = ENVIRONMENT | dict(language.env) | dict(program.env)
-    return {"argv": [*language.run, *program.args], "env": _assignments(env)}
+    return {
+        "argv": [*language.run, *program.args],
+        "env": _assignments(env),
+        # Arguments and environment would stay in the memory of the warm interpreter.
+        "is_warm": language.is_warm and not program.args and not program.env,
+    }
 
 
 def _assignments(env: dict[str, str]) -> list[str]:
@@ -164,7 +169,7 @@ def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
     try:
         wait_status = facts["wait_status"]
         code = None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
-        stdout, stderr = outputs
+        stdout, stderr, _ = outputs
         run = Run(
             Status.OK,
             stdout,

@@ -8,6 +8,7 @@ finish on a running engine, and an engine that fails takes the process down.
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
@@ -29,6 +30,8 @@ from reward_service.engine import Engine
 from reward_service.errors import BadTask, InfraError, Overloaded
 from reward_service.schemas import RewardRequest
 from reward_service.settings import Settings
+
+log = structlog.stdlib.get_logger("reward_service.api")
 
 
 class Service(FastAPI):
@@ -84,6 +87,7 @@ def _refusal(error: Exception) -> Refusal:
         case Overloaded():
             return from_overload(error)
         case InfraError():
+            log.error("part_down", error=type(error).__name__, reason=str(error))
             return from_infra(error)
         case HTTPException(status_code=404):
             return Refusal(404, "not_found", "There is no such path.")

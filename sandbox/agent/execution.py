@@ -26,10 +26,12 @@ KILL_GRACE_S = 15.0
 """A killed process tree is gone well within this; if not, the container is unusable."""
 
 PIPE_BYTES = 65_536
+SERVICE_FD = 0
 DISK_BYTES = 64 << 20
 """Size of each of the work directory and /tmp; both also count as the run's memory."""
 
 MAX_ARTIFACT_BYTES = 64 << 20
+MAX_RESULT_BYTES = 16 << 20
 
 
 class JailError(Exception):
@@ -57,6 +59,10 @@ class Order:
     deadline_s: float
     """Seconds until the caller loses interest."""
     artifact: str | None = None
+    is_warm: bool = False
+    """Whether it goes on in the warm interpreter instead of an exec of `argv`."""
+    call: str | None = None
+    """Name of a function of the program: call it, on the JSON in `stdin`, and take its result."""
 
 
 @dataclass(slots=True)
@@ -74,6 +80,7 @@ class Facts:
     waited_for_cpu_ms: float = 0.0
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
+    result: bytearray = field(default_factory=bytearray)
 
 
 def sealed(content: bytes, name: str) -> int:
@@ -106,15 +113,16 @@ class Execution:
         self._stdout, stdout = os.pipe()
         self._stderr, stderr = os.pipe()
         self._status, status = os.pipe()
-        given = [stdin, stdout, stderr, status, self.artifact_fd]
+        self._result, result = os.pipe()
+        given = [stdin, stdout, stderr, status, result]
         request = self._request()
         try:
-            fds = [*given, *(file.fd for file in self._order.files)]
+            fds = [*given[:4], self.artifact_fd, result, *(f.fd for f in self._order.files)]
             socket.send_fds(spawner, [json.dumps(request).encode()], fds)
             self._started = time.monotonic()
             message, received, _, _ = socket.recv_fds(spawner, 4096, 1)
         finally:
-            for fd in given[:4]:
+            for fd in given:
                 os.close(fd)
         answer = json.loads(message or b'{"error": "the spawner is gone"}')
         if "error" in answer:
@@ -133,8 +141,10 @@ class Execution:
     def _request(self) -> dict[str, Any]:
         order, limits = self._order, self._order.limits
         return {
-            "argv": order.argv,
-            "env": order.env,
+            "argv": None if order.is_warm else order.argv,
+            "env": order.env if not order.is_warm else [],
+            "call": order.call,
+            "has_result": order.call is not None,
             "files": [(file.name, file.mode) for file in order.files],
             "artifact": order.artifact,
             "artifact_max_bytes": MAX_ARTIFACT_BYTES,
@@ -148,12 +158,20 @@ class Execution:
     def finish(self) -> Facts:
         """Watch until every process of the jail is gone."""
         poll = select.poll()
-        for fd in (self._stdout, self._stderr, self._status, self._pidfd):
+        self._outputs = {
+            self._stdout: (self.facts.stdout, self._order.limits["output_kb"] * 1024),
+            self._stderr: (self.facts.stderr, self._order.limits["output_kb"] * 1024),
+            self._result: (self.facts.result, MAX_RESULT_BYTES),
+        }
+        for fd in (*self._outputs, self._status, self._pidfd):
             poll.register(fd, select.POLLIN)
+        poll.register(SERVICE_FD, 0)
         status = b""
         is_gone = False
         while not is_gone:
             for fd, _ in poll.poll(TICK_MS):
+                if fd == SERVICE_FD:  # a hang-up: nobody waits for this run any more
+                    raise SystemExit("the service is gone")
                 if fd == self._pidfd:
                     is_gone = True
                 elif not (chunk := os.read(fd, PIPE_BYTES)):
@@ -164,10 +182,10 @@ class Execution:
                 else:
                     self._keep(fd, chunk)
             self._enforce(has_ended=bool(status))
-        for fd in (self._stdout, self._stderr):
+        for fd in self._outputs:
             self._drain(fd)
         self._settle(status + _rest(self._status))
-        for fd in (self._stdout, self._stderr, self._status, self._pidfd):
+        for fd in (*self._outputs, self._status, self._pidfd):
             os.close(fd)
         return self.facts
 
@@ -179,8 +197,8 @@ class Execution:
         return max(0.0, self._meter.cpu_ms() - self._cpu_before - own - JAIL_CPU_MS)
 
     def _keep(self, fd: int, chunk: bytes) -> None:
-        kept = self.facts.stdout if fd == self._stdout else self.facts.stderr
-        room = self._order.limits["output_kb"] * 1024 - len(kept)
+        kept, maximum = self._outputs[fd]
+        room = maximum - len(kept)
         kept += chunk[:room]
         if len(chunk) > room:
             self._kill("output")

@@ -10,6 +10,7 @@ It ends when its stdin ends, and the container with it: a service that was kille
 """
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -22,7 +23,24 @@ from sandbox.agent import frames
 from sandbox.agent.cgroup import Meter
 from sandbox.agent.execution import Execution, Facts, File, JailError, Order, sealed
 
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "/opt/rulegrade", "LANG": "C.UTF-8"}
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/box",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",  # the same order of sets in every run
+    "OPENBLAS_NUM_THREADS": "1",  # a process with threads cannot be forked, and CPU time counts all
+    "OMP_NUM_THREADS": "1",
+}
+"""Of the spawners, and so of the programs that the warm interpreter runs."""
+
+START_SPAWNER = """
+import sys
+sys.path.insert(0, "/opt/rulegrade")
+from sandbox.agent.spawner import main
+main()
+"""
+
+STACK_BYTES = 1 << 30
 
 
 class Front:
@@ -30,19 +48,27 @@ class Front:
 
     def __init__(self) -> None:
         self._meter = Meter()
-        self._spawner, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._agents = {os.getpid()}
+        self._exec = self._start_spawner("exec")
+        self._python = self._start_spawner("python")
+        self._files: list[File] = []
+        self._command: dict[str, Any] = {}
+
+    def _start_spawner(self, kind: str) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # An exec and a clean environment, so that a run finds nothing of the container's in it.
         process = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-m", "sandbox.agent.spawner", str(theirs.fileno())],
+            [sys.executable, "-s", "-P", "-c", START_SPAWNER, str(theirs.fileno()), kind],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             env=ENVIRONMENT,
             pass_fds=[theirs.fileno()],
+            # The room a stack may grow into is fixed when a program starts.
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, -1)),
         )
         theirs.close()
-        self._agents = {os.getpid(), process.pid}
-        self._files: list[File] = []
-        self._command: dict[str, Any] = {}
+        self._agents.add(process.pid)
+        return ours
 
     def answer(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         """Carry out one order."""
@@ -54,7 +80,7 @@ class Front:
             case other:
                 raise frames.BadFrame(f"unknown order {other}")
         header = asdict(facts)
-        outputs = [bytes(header.pop("stdout")), bytes(header.pop("stderr"))]
+        outputs = [bytes(header.pop(name)) for name in ("stdout", "stderr", "result")]
         return frames.encode(header, outputs)
 
     def _load(self, order: frames.Header, blobs: Sequence[bytes]) -> Facts:
@@ -89,8 +115,10 @@ class Front:
                 limits=order["limits"],
                 deadline_s=order["deadline_s"],
                 artifact=command.get("artifact"),
+                is_warm=command.get("is_warm", False),
+                call=order.get("call"),
             ),
-            self._spawner,
+            self._python if command.get("is_warm") else self._exec,
             self._meter,
             self._agents,
         )

@@ -150,12 +150,3 @@ def _apt_lines() -> list[str]:
 def _proxies() -> dict[str, str]:
     names = ("http_proxy", "https_proxy", "no_proxy")
     return {name: os.environ[name] for name in names if os.environ.get(name)}
-
-
-def main() -> None:
-    """Build, printing what happens."""
-    build_image(lambda line: print(line, flush=True))
-
-
-if __name__ == "__main__":
-    main()

@@ -10,9 +10,13 @@ from sandbox import DockerSandbox
 from sandbox.images.build import build_image
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def sandbox(docker_engine: None) -> AsyncIterator[DockerSandbox]:
+@pytest.fixture(scope="session")
+def built(docker_engine: None) -> None:
     build_image()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox(built: None) -> AsyncIterator[DockerSandbox]:
     async with DockerSandbox(slots=2) as sandbox:
         yield sandbox
 

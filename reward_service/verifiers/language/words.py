@@ -25,7 +25,7 @@ from reward_service.verifiers.language.neutral import BLANK, blank_neutral
 _L = r"A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
 _HAN = r"\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _KANA = r"\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
-_WORD = re.compile(rf"[{_L}]{{1,40}}+(?:['’][{_L}]{{1,20}}+)*+")
+_WORD = re.compile(rf"[{_L}]{{1,40}}+(?:['’][{_L}]{{1,20}}+)*")
 _KANA_CHARACTER = re.compile(rf"[{_KANA}]")
 _SCRIPTS = {
     "latin": _WORD.pattern,
@@ -42,7 +42,7 @@ _SCRIPTS = {
 }
 _TOKEN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _SCRIPTS.items()))
 _OTHER_SCRIPT = re.compile(r"[^\x00-\u02ff\u1e00-\u1eff\u2000-\u2e7f\u3000-\u3004\uff00-\uff20]")
-_SENTENCE = re.compile(r"(?:[^.!?。！？।؟…\n]++|\.(?=\w))++")
+_SENTENCE = re.compile(r"(?:[^.!?。！？।؟…\n]++|\.(?=\w))+")
 _PART = re.compile(r".{1,4000}(?!\S)|.{1,4000}", re.DOTALL)  # bounds memory without full stops
 _QUOTE = re.compile(
     r"\"[^\"\n]{1,80}\"|“[^”\n]{1,80}”|«[^»\n]{1,80}»|(?<!\w)'[^'\n]{1,40}'(?!\w)|「[^」\n]{1,40}」"

@@ -1,0 +1,68 @@
+"""Hostile programs end in the verdict they deserve, and honest ones lose nothing by them."""
+
+import asyncio
+
+import pytest
+
+from sandbox import DockerSandbox, Limits, Program, Submission, TestCase, Verdict
+from tests.sandbox.sandbox_cases import Row, read
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ATTACKS = read("code_attacks.jsonl")
+BOMBS = ("endless-loop", "fork-bomb", "memory-bomb", "output-of-200-mb", "disk-fill")
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in ATTACKS])
+async def test_an_attack_ends_in_its_verdict(
+    sandbox: DockerSandbox, deadline: float, row: Row
+) -> None:
+    judgement = await sandbox.judge(_attack(row), deadline=deadline)
+    assert judgement.verdict in row["verdict"], (row["why"], judgement)
+
+
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row["id"]) for row in read("code_honest.jsonl")]
+)
+async def test_an_honest_program_is_accepted(
+    sandbox: DockerSandbox, deadline: float, row: Row
+) -> None:
+    tests = tuple(TestCase(t["input"].encode(), t["output"].encode()) for t in row["tests"])
+    program = Program(row["language"], row["source"])
+    submission = Submission(program, tests, limits=Limits(**row["limits"]))
+    judgement = await sandbox.judge(submission, deadline=deadline)
+    assert judgement.verdict is Verdict.CORRECT, (row["why"], judgement)
+
+
+async def test_neighbours_of_bombs_keep_their_verdicts(
+    sandbox: DockerSandbox, deadline: float
+) -> None:
+    honest = Submission(
+        Program("python", "print(int(input()) + 1)"),
+        tuple(TestCase(str(i).encode(), str(i + 1).encode()) for i in range(5)),
+    )
+    bombs = [_attack(row) for row in ATTACKS if row["id"] in BOMBS]
+    mixed = [submission for bomb in bombs for submission in (honest, bomb, honest, honest)]
+    judgements = await asyncio.gather(*(sandbox.judge(s, deadline=deadline) for s in mixed))
+    assert all(
+        judgement.score == 1.0
+        for submission, judgement in zip(mixed, judgements, strict=True)
+        if submission is honest
+    )
+
+
+async def test_nothing_stays_behind_for_the_next_program(
+    sandbox: DockerSandbox, deadline: float
+) -> None:
+    places = ("/tmp/trace", "/box/trace", "/dev/shm/trace")  # noqa: S108
+    leave = f"for p in {places}: open(p, 'w').write('x')\nprint('left')"
+    look = f"import os\nprint([p for p in {places} if os.path.exists(p)])"
+    for _ in range(4):  # so that both meet in every slot
+        assert (await sandbox.run(Program("python", leave), deadline=deadline)).stdout == b"left\n"
+        assert (await sandbox.run(Program("python", look), deadline=deadline)).stdout == b"[]\n"
+
+
+def _attack(row: Row) -> Submission:
+    test = TestCase(row["input"].encode(), row["output"].encode())
+    program = Program(row["language"], row["source"])
+    return Submission(program, (test,), limits=Limits(**row["limits"]))
