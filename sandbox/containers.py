@@ -25,10 +25,11 @@ from sandbox.base import (
 )
 from sandbox.docker import ContainerOptions, Engine
 from sandbox.images.build import image_tag
-from sandbox.judge import Judgement, Submission, judge, run_alone
+from sandbox.judge import judge, run_alone
 from sandbox.pool import SlotPool
 from sandbox.seccomp import profile
 from sandbox.slot import AgentSlot
+from sandbox.submission import Judgement, Submission
 
 AGENT_MEMORY_MB = 256
 """For the agent's processes, a run's output on its way, and the compiled program."""
