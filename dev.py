@@ -25,7 +25,7 @@ from provision.service import refuse_busy_port, running_service, serve_example
 ROOT = Path(__file__).resolve().parent
 LOG = Log(ROOT / "run/setup.log")
 TOOLS = ROOT / ".tools"
-SCRIPTS = ("dev.py", "provision", "examples", "bench", "tests")
+SCRIPTS = ("dev.py", "provision", "benchmarks", "examples", "tests")
 REQUIRE = "RULEGRADE_TEST_REQUIRE"
 CHECKS = (
     ("ruff", "check", "."),
@@ -82,11 +82,10 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
     if options.verb == "setup":
         return 0
     ensure_engine(bin_dir, log=LOG)
-    if _call(bin_dir / "rulegrade", "sandbox", "build"):
-        raise SetupError("The sandbox image could not be built; see above.")
+    _build_image(bin_dir)
     if options.verb == "bench":
         with running_service(ROOT, bin_dir, port=options.port) as (_, url):
-            return _call(bin_dir / "python", "bench/service.py", "--url", url, *rest)
+            return _call(bin_dir / "python", "benchmarks/service.py", "--url", url, *rest)
     return serve_example(ROOT, bin_dir, port=options.port, once=options.once)
 
 
@@ -105,9 +104,10 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
     failed = 0
     try:
         ensure_engine(bin_dir, log=LOG)
-        failed |= _call(bin_dir / "rulegrade", "sandbox", "build")
     except SetupError as error:
         missing["docker"] = str(error)
+    else:
+        _build_image(bin_dir)
     try:
         ensure_redis(TOOLS, log=LOG)
     except SetupError as error:
@@ -121,6 +121,13 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
         say(f"Skipped every test that needs {name}.\n{reason}")
     say("FAILED" if failed else "Passed")
     return int(failed != 0)
+
+
+def _build_image(bin_dir: Path) -> None:
+    say(
+        f"Building the sandbox image unless it is there; takes minutes once (details in {LOG.path})"
+    )
+    LOG.run([bin_dir / "rulegrade", "sandbox", "build"])
 
 
 def _call(program: Path, *arguments: str) -> int:

@@ -1,8 +1,8 @@
 """
 A Docker engine that answers: the one this machine has, or on Debian as root one we start.
 
-Which engine counts is left to the Docker SDK (DOCKER_HOST, then the command line's context). An
-engine that somebody chose or runs is never started, stopped or replaced here.
+Which engine counts is left to the sandbox, which is asked whether it can reach one. An engine that
+somebody chose or runs is never started, stopped or replaced here.
 """
 
 import json
@@ -18,35 +18,42 @@ from provision.console import Log, SetupError, last_lines, say
 SOCKET = Path("/var/run/docker.sock")
 PID_FILE = Path("/var/run/docker.pid")
 START_TIMEOUT_S = 60.0
-PROBE = "import docker; print(docker.from_env(timeout=5).version()['Version'])"
+PROBE_TIMEOUT_S = 30.0
+PROBE = "from sandbox.docker import Engine; Engine().close()"
 
 
 def ensure_engine(bin_dir: Path, *, log: Log) -> None:
     """Return once an engine answers; SetupError says why none does and what to do."""
-    if _version(bin_dir):
+    if _answers(bin_dir):
         return
     _refuse_where_not_ours()
     if not shutil.which("dockerd"):
         debian.install("docker.io", log=log)
-    if not _version(bin_dir):
+    if not _answers(bin_dir):
         _start(bin_dir, log)
 
 
-def _version(bin_dir: Path) -> str | None:
-    """Ask the same SDK as the sandbox does, so that both mean the same engine."""
+def _answers(bin_dir: Path) -> bool:
     try:
-        answer = subprocess.run(
-            [bin_dir / "python", "-I", "-c", PROBE], capture_output=True, text=True, timeout=30
+        probe = subprocess.run(
+            [bin_dir / "python", "-I", "-c", PROBE], capture_output=True, timeout=PROBE_TIMEOUT_S
         )
     except subprocess.TimeoutExpired:
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+        return False
+    return probe.returncode == 0
 
 
 def _refuse_where_not_ours() -> None:
-    chosen = os.environ.get("DOCKER_HOST") or _context()
+    chosen = os.environ.get("DOCKER_HOST")
     if chosen:
-        raise SetupError(f"The Docker engine you chose ({chosen}) does not answer. Start it first.")
+        raise SetupError(f"The Docker engine at DOCKER_HOST={chosen} does not answer. Start it.")
+    context = _context()
+    if context:
+        raise SetupError(
+            f"No engine answers at {SOCKET}; Docker's command line uses the context {context}.\n"
+            "Choose its engine: export DOCKER_HOST="
+            "$(docker context inspect --format '{{.Endpoints.docker.Host}}')"
+        )
     if SOCKET.exists() and not os.access(SOCKET, os.W_OK):
         raise SetupError(
             f"A Docker engine listens at {SOCKET}, but you may not use it.\n"
@@ -69,7 +76,7 @@ def _context() -> str | None:
     except (OSError, ValueError):
         chosen = None
     name = os.environ.get("DOCKER_CONTEXT") or chosen
-    return None if name in (None, "", "default") else f"context {name}"
+    return None if name in (None, "", "default") else str(name)
 
 
 def _start(bin_dir: Path, log: Log) -> None:
@@ -88,10 +95,10 @@ def _start(bin_dir: Path, log: Log) -> None:
 def _running_pid() -> int | None:
     try:
         pid = int(PID_FILE.read_text())
-        os.kill(pid, 0)
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
     except (OSError, ValueError):
         return None
-    return pid
+    return pid if name == "dockerd" else None  # the number may be another's by now
 
 
 def _mount_cgroups(log: Log) -> None:
@@ -131,7 +138,7 @@ def _wait(bin_dir: Path, *, process: subprocess.Popen[bytes] | None, said: str) 
     """Wait until the engine answers; `process` ending first is an answer too."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and (process is None or process.poll() is None):
-        if _version(bin_dir):
+        if _answers(bin_dir):
             return
         time.sleep(1)
     raise SetupError(f"No Docker engine answered within {START_TIMEOUT_S:.0f} s. {said}".rstrip())

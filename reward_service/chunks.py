@@ -17,7 +17,8 @@ from pydantic_core import to_json
 from reward_service.broker.base import Job
 from reward_service.errors import BadTask
 from reward_service.extract import opens_thought
-from reward_service.schemas import Item, Message, RewardRequest, Task, VerifierSpec
+from reward_service.schemas import Item, Message, Preset, RewardRequest, Task, VerifierSpec
+from reward_service.surrogates import REPLACED
 from reward_service.verdicts import Outcome
 from reward_service.verifiers import VERIFIERS
 from reward_service.verifiers.base import Attempt, Place, Verifier
@@ -25,6 +26,17 @@ from reward_service.verifiers.base import Attempt, Place, Verifier
 INLINE_MAX_CHARACTERS = 32_768  # some 4 ms of the event loop
 CHUNK_ITEMS = 16  # the knee of the measured throughput curve
 CHUNK_BYTES = 262_144
+
+
+PRESETS: dict[Preset, tuple[VerifierSpec, ...]] = {
+    "r1-zero": (VerifierSpec(name="math"), VerifierSpec(name="format")),
+    "r1": (
+        VerifierSpec(name="math"),
+        VerifierSpec(name="format"),
+        VerifierSpec(name="language", params={"target": "prompt"}),
+    ),
+}
+"""DeepSeek-R1: accuracy and format with equal weight, eq. 4; language consistency added, eq. 7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,7 @@ class Part:
 
     name: str
     weight: float
+    gate: str | None
     evaluation: Evaluation
 
 
@@ -72,6 +85,7 @@ class Planned:
 class _Rule:
     name: str
     weight: float
+    gate: str | None
     params: str
     verifier: Verifier
 
@@ -110,7 +124,7 @@ class Plan:
             if rule.verifier.needs_ground_truth and not attempt.ground_truth:
                 raise BadTask(f"{where}.ground_truth", f"verifier {rule.name!r} needs one")
         parts = tuple(
-            Part(rule.name, rule.weight, Evaluation(rule.name, rule.params, attempt))
+            Part(rule.name, rule.weight, rule.gate, Evaluation(rule.name, rule.params, attempt))
             for rule in rules
         )
         return Planned(item, parts, flags)
@@ -156,8 +170,13 @@ def _place(part: Part) -> Place:
     return place
 
 
-def _rules(specs: Sequence[VerifierSpec], where: str) -> tuple[_Rule, ...]:
-    _refuse_duplicates([spec.name for spec in specs], where + ".{}.name", "verifier")
+def _rules(given: Sequence[VerifierSpec] | Preset, where: str) -> tuple[_Rule, ...]:
+    specs = PRESETS[given] if isinstance(given, str) else given
+    names = [spec.name for spec in specs]
+    _refuse_duplicates(names, where + ".{}.name", "verifier")
+    for index, spec in enumerate(specs):
+        if spec.gate is not None and (spec.gate not in names or spec.gate == spec.name):
+            raise BadTask(f"{where}.{index}.gate", "must name another verifier of the same list")
     return tuple(_rule(spec, f"{where}.{i}") for i, spec in enumerate(specs))
 
 
@@ -171,7 +190,7 @@ def _rule(spec: VerifierSpec, where: str) -> _Rule:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         path = ".".join([f"{where}.params", *(str(part)[:64] for part in first["loc"])])
         raise BadTask(path, first["msg"]) from None
-    return _Rule(spec.name, spec.weight, params.decode(), verifier)
+    return _Rule(spec.name, spec.weight, spec.gate, params.decode(), verifier)
 
 
 def _refuse_duplicates(values: Sequence[str], field: str, what: str) -> None:
@@ -223,8 +242,8 @@ _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
 def _clean(text: str) -> tuple[str, tuple[str, ...]]:
     """Text that any rule can read: what stood for a lone surrogate becomes U+FFFD, and is told."""
     flags = []
-    if "\ufffe" in text:
-        text = text.replace("\ufffe", "\ufffd")
+    if REPLACED in text:
+        text = text.replace(REPLACED, "\ufffd")
         flags.append("invalid_unicode")
     if len(text.translate(_CONTROL)) != len(text):
         flags.append("control_characters")

@@ -11,6 +11,7 @@ import platform
 import shutil
 import socket
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -53,8 +54,7 @@ def run_checks(settings: Settings) -> list[Check]:
         _machine,
         _address,
         _keys,
-        _engine,
-        _sandbox,
+        _programs,
         _redis,
     ]
     return [check for look in checks for check in look(settings)]
@@ -63,8 +63,9 @@ def run_checks(settings: Settings) -> list[Check]:
 def print_checks(checks: list[Check]) -> int:
     """Print `checks` with their remedies; 1 when something required is missing, else 0."""
     for check in checks:
-        print(f"{check.level:8} {check.name:10} {check.finding}")
-        for line in check.remedy.splitlines():
+        head, *more = textwrap.wrap(check.finding, 95, break_long_words=False) or [""]
+        print(f"{check.level:8} {check.name:10} {head}")
+        for line in (*more, *check.remedy.splitlines()):  # a remedy is a command: never wrapped
             print(f"{'':19} {line}")
     missing = sum(check.level == "missing" for check in checks)
     print(f"\n{missing} missing." if missing else "\nNothing required is missing.")
@@ -133,17 +134,20 @@ def _keys(settings: Settings) -> Iterator[Check]:
         yield Check("keys", "ok", found)
 
 
-def _engine(settings: Settings) -> Iterator[Check]:
+def _programs(settings: Settings) -> Iterator[Check]:
     if settings.sandbox_backend == "off":
+        remedy = "Code items are answered with an error. unset RULEGRADE_SANDBOX_BACKEND"
+        yield Check("sandbox", "warning", "switched off", remedy)
         return
     try:
-        with closing(docker.from_env(timeout=10)) as client:
+        with closing(docker.from_env(timeout=10, use_context=False)) as client:
             info: dict[str, Any] = client.info()
     except DockerException as error:
         yield Check("engine", "missing", f"no Docker engine answers: {error}", _how_to_get_engine())
-        return
-    yield from _engine_facts(info)
-    yield from _disk(Path(info["DockerRootDir"]))
+    else:
+        yield from _engine_facts(info)
+        yield from _disk(Path(info["DockerRootDir"]))
+        yield from _sandbox(settings)
 
 
 def _how_to_get_engine() -> str:
@@ -156,6 +160,8 @@ def _how_to_get_engine() -> str:
         "Debian or Ubuntu: sudo apt-get install -y docker.io && sudo systemctl start docker\n"
         "No systemd (a container, WSL): sudo sh -c 'dockerd > /var/log/dockerd.log 2>&1 &'\n"
         "Elsewhere: https://docs.docker.com/engine/install/\n"
+        "Docker Desktop or rootless: export DOCKER_HOST="
+        "$(docker context inspect --format '{{.Endpoints.docker.Host}}')\n"
         "No programs to judge: RULEGRADE_SANDBOX_BACKEND=off"
     )
 
@@ -194,10 +200,6 @@ def _disk(directory: Path) -> Iterator[Check]:
 
 
 def _sandbox(settings: Settings) -> Iterator[Check]:
-    if settings.sandbox_backend == "off":
-        remedy = "Code items are answered with an error. unset RULEGRADE_SANDBOX_BACKEND"
-        yield Check("sandbox", "warning", "switched off", remedy)
-        return
     try:
         yield Check("sandbox", "ok", asyncio.run(_run_a_program(settings)))
     except (SandboxError, TimeoutError) as error:

@@ -56,7 +56,7 @@ async def grade(
 
     Raises BadTask, naming the line, before anything is scored or written.
     """
-    with file.open(encoding="utf-8", errors="surrogatepass") as lines:
+    with file.open("rb") as lines:
         rows = read_rows(lines, default)
     starts = range(0, len(rows.items), BATCH)
     for start in starts:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from reward_service.errors import BadTask
 from reward_service.schemas import Item, RewardRequest, Task, VerifierSpec
+from reward_service.surrogates import without_lone_surrogates
 
 _Row = TypeVar("_Row", Item, Task)
 
@@ -35,7 +36,7 @@ class Rows:
         return RewardRequest(deadline_ms=deadline_ms, tasks=tasks, items=items)
 
 
-def read_rows(lines: Iterable[str], default: Sequence[VerifierSpec]) -> Rows:
+def read_rows(lines: Iterable[bytes], default: Sequence[VerifierSpec]) -> Rows:
     """Parse a file; `default` verifiers serve items that neither name any nor have a task.
 
     BadTask names the line and the field.
@@ -76,9 +77,9 @@ def _item(row: dict[str, Any], number: int, default: Sequence[VerifierSpec]) -> 
     return item
 
 
-def _object(line: str, where: str) -> dict[str, Any]:
+def _object(line: bytes, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = json.loads(without_lone_surrogates(line))
     except (ValueError, RecursionError):
         raise BadTask(where, "is not JSON") from None
     if not isinstance(row, dict):
@@ -91,5 +92,6 @@ def _validated(model: type[_Row], fields: dict[str, Any], where: str) -> _Row:
         return model.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        path = ".".join(str(part)[:64] for part in first["loc"])
+        named = (str(part)[:64] for part in first["loc"])
+        path = ".".join(part for part in named if part.isalnum() or part.isidentifier())
         raise BadTask(f"{where}: {path}", first["msg"]) from None

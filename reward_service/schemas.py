@@ -8,7 +8,7 @@ has a bound, and every number must be finite.
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 MAX_TEXT = 2_097_152
@@ -61,6 +61,7 @@ class Message(Wire):
     """The thought, where a server returns it apart; read as `<think>…</think>` before `content`."""
 
 
+Preset = Literal["r1-zero", "r1"]
 Messages = Annotated[list[Message], Field(min_length=1, max_length=1_000)]
 Reference = Annotated[str, Field(max_length=65_536)]
 
@@ -74,6 +75,20 @@ class VerifierSpec(Wire):
     """Factor of the component's score in the reward. 0 reports the component without paying it."""
     params: JsonObject = Field(default_factory=dict)
     """The rule's parameters; their JSON Schema is in `GET /v1/verifiers`."""
+    gate: Name | None = None
+    """Another verifier of the same list: this score counts only if that one's verdict is
+    `correct`, and counts 0 otherwise."""
+
+
+def _form(verifiers: object) -> str:
+    return "by_name" if isinstance(verifiers, str) else "listed"
+
+
+Verifiers = Annotated[
+    Annotated[list[VerifierSpec], Field(max_length=32), Tag("listed")]
+    | Annotated[Preset, Tag("by_name")],
+    Discriminator(_form),  # a mistake in the list is then not told as a wrong preset too
+]
 
 
 class Task(Wire):
@@ -83,8 +98,9 @@ class Task(Wire):
     """What the model was given."""
     ground_truth: Reference | Annotated[list[Reference], Field(max_length=64)] | None = None
     """The reference answer; of several, any one suffices."""
-    verifiers: Annotated[list[VerifierSpec], Field(max_length=32)] | None = None
-    """The rules whose weighted scores sum up to the reward."""
+    verifiers: Verifiers | None = None
+    """The rules whose weighted scores sum up to the reward, or a preset of them: `r1-zero` is
+    `math` and `format` with equal weight, `r1` adds `language` in the prompt's language."""
 
 
 class Item(Task):
@@ -141,6 +157,8 @@ class Component(Wire):
     status: Literal["scored", "error", "skipped"]
     score: float | None
     weight: float
+    counted: bool
+    """Whether the score enters the reward: false when its gate did not pass."""
     verdict: str | None
     """What was found about the policy's work; null unless scored."""
     reason: str

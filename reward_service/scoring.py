@@ -27,7 +27,7 @@ from reward_service.schemas import (
     Summary,
     Timing,
 )
-from reward_service.verdicts import SEMANTICS, Failure, Score
+from reward_service.verdicts import SEMANTICS, Failure, Outcome, Score, Verdict
 from reward_service.verifiers.apply import apply
 
 Status = Literal["scored", "error", "skipped"]
@@ -91,14 +91,13 @@ def _results(plan: Plan, done: Mapping[Evaluation, Done]) -> Iterator[Result]:
     """One result per item, in order; work shared with an earlier item is marked as cached."""
     seen: set[Evaluation] = set()
     for index, planned in enumerate(plan.items):
+        outcomes = {p.name: done.get(p.evaluation, _NOT_IN_TIME) for p in planned.parts}
         components = {
-            part.name: _component(
-                part, done.get(part.evaluation, _NOT_IN_TIME), cached=part.evaluation in seen
-            )
+            part.name: _component(part, outcomes, cached=part.evaluation in seen)
             for part in planned.parts
         }
         seen.update(part.evaluation for part in planned.parts)
-        status, reward, error = _combine(components)
+        status, reward, error = _combine(planned.parts, components)
         yield Result(
             id=planned.item.id,
             index=index,
@@ -112,19 +111,25 @@ def _results(plan: Plan, done: Mapping[Evaluation, Done]) -> Iterator[Result]:
         )
 
 
-def _combine(components: Mapping[str, Component]) -> tuple[Status, float | None, ErrorInfo | None]:
+def _combine(
+    parts: Sequence[Part], components: Mapping[str, Component]
+) -> tuple[Status, float | None, ErrorInfo | None]:
     """The reward rule. A weight of 0 reports a component without paying for it."""
-    weighted = [c for c in components.values() if c.weight != 0]
-    for component in weighted:
-        if component.error is not None:
-            return "error", None, component.error
-    scored = [c.weight * c.score for c in weighted if c.score is not None]
-    if weighted and not scored:
+    weighted = [part for part in parts if part.weight != 0]
+    needed = {name: None for part in weighted for name in (part.name, part.gate) if name}
+    for name in needed:
+        if (error := components[name].error) is not None:
+            return "error", None, error
+    applicable = [components[part.name] for part in weighted]
+    scored = [c for c in applicable if c.score is not None]
+    if applicable and not scored:
         return "skipped", None, None
-    return "scored", math.fsum(scored), None
+    terms = (c.weight * c.score for c in scored if c.score is not None and c.counted)
+    return "scored", math.fsum(terms), None
 
 
-def _component(part: Part, done: Done, *, cached: bool) -> Component:
+def _component(part: Part, outcomes: Mapping[str, Done], *, cached: bool) -> Component:
+    done = outcomes[part.name]
     outcome = done.outcome
     score = outcome if isinstance(outcome, Score) else None
     failure = outcome if isinstance(outcome, Failure) else None
@@ -132,6 +137,7 @@ def _component(part: Part, done: Done, *, cached: bool) -> Component:
         status="scored" if score else "error" if failure else "skipped",
         score=score.value if score else None,
         weight=part.weight,
+        counted=part.gate is None or _has_passed(outcomes[part.gate].outcome),
         verdict=score.verdict.value if score else None,
         reason=outcome.code if isinstance(outcome, Failure) else outcome.reason,
         details={} if isinstance(outcome, Failure) else outcome.details,
@@ -139,6 +145,10 @@ def _component(part: Part, done: Done, *, cached: bool) -> Component:
         timing_ms=Timing(queue=round(done.queue_ms, 3), run=round(done.run_ms, 3)),
         error=ErrorInfo(**asdict(failure)) if failure else None,
     )
+
+
+def _has_passed(outcome: Outcome) -> bool:
+    return isinstance(outcome, Score) and outcome.verdict is Verdict.CORRECT
 
 
 def _flags(planned: Planned, done: Mapping[Evaluation, Done]) -> list[str]:

@@ -62,9 +62,9 @@ class Settings(BaseSettings):
     """Seconds a client may take to send its headers, again to send its body, and again to read
     what fills its buffer. Raise it when trainers sit behind a slow link."""
     max_queue_items: Annotated[int, Field(ge=1)] = 20_000
-    """Items admitted and not answered; beyond it 429. Raise it for bursts above two rollouts."""
+    """Items that may wait for a worker; beyond it 429. Raise it for bursts above two rollouts."""
     max_queue_mb: Annotated[int, Field(ge=1)] = 512
-    """MiB of completions admitted and not answered; beyond it 429. Lower it on a small machine."""
+    """MiB of text that may wait with them; beyond it 429. Lower it on a small machine."""
     pool_workers: Annotated[int, Field(ge=1, le=1024)] = CORES
     """Processes for symbolic mathematics; default: one a core. Lower it to leave cores free."""
     pool_memory_mb: Annotated[int, Field(ge=256)] = 2048
@@ -81,12 +81,6 @@ class Settings(BaseSettings):
     sandbox_image: str | None = None
     """Image of those containers; default: the one that `rulegrade sandbox build` makes. Turn it to
     add packages that your tasks' programs import."""
-    sandbox_minimum_isolation: Literal["full", "nomount", "lite"] = "nomount"
-    """Weakest jail in which programs are run. `full`: own namespaces and file tree for each run;
-    `nomount`: the tree is fenced by Landlock, as under Docker's AppArmor profile; `lite`: only user
-    ids, limits and a system-call filter. Lower it where the kernel allows no more."""
-    sandbox_memory_mb: Annotated[int, Field(ge=256)] = 2048
-    """MiB of memory of one container: the limit of the largest program plus 256."""
     redis_url: Annotated[str | None, Field(repr=False)] = None
     """Redis that several hosts would share, `redis://host:6379/0`. Only `rulegrade doctor` reads
     it: it checks that the server is fit for a queue."""

@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import pytest
 import redis
+
+from sandbox import SandboxUnavailable
+from sandbox.docker import Engine
 
 
 def missing(name: str, reason: str) -> None:
@@ -24,10 +26,8 @@ def missing(name: str, reason: str) -> None:
 def docker_engine() -> None:
     """Ask for an engine that answers."""
     try:
-        client = docker.from_env(timeout=10)
-        client.ping()
-        client.close()
-    except docker.errors.DockerException as error:
+        Engine().close()
+    except SandboxUnavailable as error:
         missing("docker", str(error))
 
 

@@ -5,8 +5,10 @@ The engine outlives the app: `server.py` runs it around the server, so that requ
 finish on a running engine, and an engine that fails takes the process down.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
@@ -15,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from reward_service import __version__
 from reward_service.api.body import MEGABYTE, Intake
 from reward_service.api.envelope import Envelope
-from reward_service.api.keys import load_keys
+from reward_service.api.keys import ApiKey
 from reward_service.api.refusals import (
     Refusal,
     from_infra,
@@ -28,6 +30,8 @@ from reward_service.engine import Engine
 from reward_service.errors import BadTask, InfraError, Overloaded
 from reward_service.schemas import RewardRequest
 from reward_service.settings import Settings
+
+log = structlog.stdlib.get_logger("reward_service.api")
 
 
 class Service(FastAPI):
@@ -45,9 +49,8 @@ class Service(FastAPI):
         return self.openapi_schema
 
 
-def create_app(settings: Settings, engine: Engine) -> FastAPI:
-    """The service on a running engine. Raises BadSettings for a key that is no hash."""
-    keys = load_keys(settings)
+def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> FastAPI:
+    """The service on a running engine; without `keys` it is open."""
     is_described = settings.docs == "on" or (settings.docs == "auto" and not keys)
     app = Service(
         title="rulegrade",
@@ -84,6 +87,7 @@ def _refusal(error: Exception) -> Refusal:
         case Overloaded():
             return from_overload(error)
         case InfraError():
+            log.error("part_down", error=type(error).__name__, reason=str(error))
             return from_infra(error)
         case HTTPException(status_code=404):
             return Refusal(404, "not_found", "There is no such path.")

@@ -39,6 +39,13 @@ class Connection(H11Protocol):
         elif not is_served and self._headers_due is None:
             self._headers_due = self._abort_later()
 
+    def on_response_complete(self) -> None:
+        """Start the clock if part of the next request came with this one."""
+        super().on_response_complete()
+        has_begun, _ = self.conn.trailing_data
+        if has_begun and self.cycle.response_complete and self._headers_due is None:
+            self._headers_due = self._abort_later()
+
     def pause_writing(self) -> None:
         """The client is behind with reading: start its clock."""
         super().pause_writing()

@@ -85,7 +85,7 @@ async def require_key(
     header: Annotated[str | None, Depends(_HEADER)],
 ) -> None:
     """Let the request pass if it shows a key, or if the service has none."""
-    keys: tuple[ApiKey, ...] = request.app.state.keys
+    keys: Sequence[ApiKey] = request.app.state.keys
     if not keys:
         return
     presented = bearer.credentials if bearer else header

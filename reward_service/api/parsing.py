@@ -11,19 +11,13 @@ from pydantic import ValidationError
 
 from reward_service.api.refusals import MAX_PROBLEMS, Refusal, from_validation, invalid
 from reward_service.schemas import Problem, RewardRequest
+from reward_service.surrogates import REPLACED, without_lone_surrogates
 
 MAX_VALUES = 1_000_000
 """JSON values in one body. Ten thousand items of a hundred values pass; 64 MiB of `{},{},{}`,
 which would take 3 GB and hold the event loop for 8 s, does not."""
 
-REPLACED = "\ufffe"
-"""Stands for an unpaired surrogate; a noncharacter, so that the engine can flag the completion."""
-
-_HIGH = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
-_LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_LONE = re.compile(_HIGH + rb"(?!" + _LOW + rb")|(?<!" + _HIGH + rb")" + _LOW)
-# Possessive, and content with no closing quote, so that no byte is looked at twice.
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STRING = re.compile(rb'"[^"]*"?')  # once escapes are gone; without a closing quote, to the end
 
 
 def parse_batch(body: bytes | bytearray) -> RewardRequest:
@@ -34,7 +28,7 @@ def parse_batch(body: bytes | bytearray) -> RewardRequest:
     try:
         return RewardRequest.model_validate_json(body)
     except ValidationError as error:
-        repaired = _without_lone_surrogates(body) if _is_no_json(error) else body
+        repaired = without_lone_surrogates(body) if _is_no_json(error) else body
         if repaired == body:
             raise from_validation(error) from None
     try:
@@ -49,7 +43,8 @@ def _values_at_most(body: bytes | bytearray) -> int:
     """An upper bound on the number of values; text is left out only where it matters."""
     bound = _separators(body)
     if bound > MAX_VALUES:
-        structure, strings = _STRING.subn(b"", body, count=2 * MAX_VALUES + 1)
+        unescaped = body.replace(rb"\\", b"").replace(rb"\"", b"")
+        structure, strings = _STRING.subn(b"", unescaped, count=2 * MAX_VALUES + 1)
         bound = max(strings // 2, _separators(structure))  # at best, every other string is a key
     return bound
 
@@ -64,19 +59,6 @@ def _is_no_json(error: ValidationError) -> bool:
         return False
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return found[0]["type"] == "json_invalid"
-
-
-def _without_lone_surrogates(body: bytes | bytearray) -> bytes | bytearray:
-    """Spell each unpaired surrogate escape as U+FFFE, in three linear passes.
-
-    A policy can write half of a pair, and `json.dumps` spells it as an escape that JSON parsers
-    refuse. An escaped backslash before `ud800` is no such escape, hence the mask: the byte 0xFF
-    occurs in no UTF-8, so it can stand for escaped backslashes meanwhile.
-    """
-    if b"\xff" in body:
-        return body
-    masked = body.replace(rb"\\", b"\xff\xff")
-    return _LONE.sub(rb"\\ufffe", masked).replace(b"\xff\xff", rb"\\")
 
 
 def _check_names(batch: RewardRequest) -> None:

@@ -8,6 +8,7 @@ from structlog.contextvars import bind_contextvars
 
 from reward_service.api.body import Batch
 from reward_service.api.keys import require_key
+from reward_service.api.presence import while_present
 from reward_service.engine import Engine
 from reward_service.schemas import (
     ErrorResponse,
@@ -65,7 +66,8 @@ probes = APIRouter(tags=["probes"])
 )
 async def score_batch(request: Request, batch: Batch, engine: CurrentEngine) -> RewardResponse:
     """Score a batch and wait for the result."""
-    response = await engine.score(batch, received=request.state.received)
+    scoring = engine.score(batch, received=request.state.received)
+    response = await while_present(request, scoring)
     bind_contextvars(**response.summary.model_dump(include={"count", "scored", "errors"}))
     return response
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from reward_service.extract import boxed_spans, find_spans, opens_thought
+from reward_service.extract import boxed_spans, find_spans
 from reward_service.verdicts import Score, Verdict
 from reward_service.verifiers.base import Attempt, Place, Rule
 from reward_service.verifiers.format_characters import Finding, disguises
@@ -106,12 +106,11 @@ class Format(Rule):
     def __call__(self, attempt: Attempt) -> Score:
         """Score the structure; every deduction names a code and a character offset."""
         completion = attempt.completion
-        prefilled = attempt.think_prefilled or opens_thought(attempt.prompt)
         if not completion.strip():
-            return self._score(attempt, prefilled, [Finding("empty_completion", 0)], 0.0)
+            return self._score(attempt, [Finding("empty_completion", 0)], 0.0)
         shape = _SHAPES.get(self.preset) or _Shape(self.tags)
         expected = [text for tag in shape.tags for text in tag.delimiters]
-        given = 1 if prefilled and expected[0] == "<think>" else 0
+        given = 1 if attempt.think_prefilled and expected[0] == "<think>" else 0
         found = _delimiters(completion, expected)
         findings = _sequence_findings(expected[given:], found, len(completion))
         if not findings:
@@ -120,7 +119,7 @@ class Format(Rule):
             findings += self._content_findings(completion, blocks)
         plain = frozenset(tag.name for tag in shape.tags if tag.open is tag.close is None)
         findings += islice(disguises(completion, plain), MAX_FINDINGS)
-        return self._score(attempt, prefilled, findings, _order_share(expected[given:], found))
+        return self._score(attempt, findings, _order_share(expected[given:], found))
 
     def _content_findings(self, completion: str, blocks: list[_Block]) -> list[Finding]:
         findings = []
@@ -136,9 +135,7 @@ class Format(Rule):
         letters = islice(filter(str.isalnum, text), self.min_thought_chars)
         return sum(1 for _ in letters) == self.min_thought_chars
 
-    def _score(
-        self, attempt: Attempt, prefilled: bool, findings: list[Finding], order_share: float
-    ) -> Score:
+    def _score(self, attempt: Attempt, findings: list[Finding], order_share: float) -> Score:
         passed = not findings
         value = {
             "strict": float(passed),
@@ -149,7 +146,7 @@ class Format(Rule):
         verdict = Verdict.CORRECT if passed else Verdict.FORMAT_ERROR
         if reason == "empty_completion":
             verdict = Verdict.NO_ANSWER
-        spans = find_spans(attempt.completion, think_prefilled=prefilled)
+        spans = find_spans(attempt.completion, think_prefilled=attempt.think_prefilled)
         details: dict[str, Any] = {
             "passed": passed,
             "reasons": [finding._asdict() for finding in findings[:MAX_FINDINGS]],

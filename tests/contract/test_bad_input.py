@@ -68,3 +68,12 @@ def test_the_service_is_well_after_all_of_that(service: LiveService) -> None:
     assert service.score({"items": [item]})["rewards"] == [0.0]
     assert service.log.read_text().count("request_failed") == 0
     assert CANARY not in service.log.read_text()
+
+
+def test_a_typo_is_one_problem_whatever_else_the_field_could_have_been(
+    service: LiveService,
+) -> None:
+    item = {"id": "a", "completion": CANARY, "verifiers": [{"name": "math", "weigth": 2}]}
+    refusal = httpx.post(f"{service.url}/v1/rewards", json={"items": [item]}).json()
+    assert [p["field"] for p in refusal["problems"]] == ["items.0.verifiers.0.weigth"]
+    assert refusal["message"] == "The request has 1 problem."

@@ -20,10 +20,10 @@ def post(service: LiveService, body: bytes | str, **headers: str) -> httpx.Respo
     return httpx.post(f"{service.url}/v1/rewards", content=body, headers=headers, timeout=60)
 
 
-def one_item(completion: str, ground_truth: str = "42") -> str:
+def one_item(completion: str) -> str:
     """A request whose completion is the JSON text `completion`, put in as it stands."""
-    item = f'"id":"a","completion":"{completion}","ground_truth":"{ground_truth}"'
-    return f'{{"items":[{{{item},"verifiers":[{{"name":"math"}}]}}]}}'
+    rest = '"ground_truth":"42","verifiers":[{"name":"math"}]'
+    return '{"items":[{"id":"a","completion":"' + completion + '",' + rest + "}]}"
 
 
 ANSWER = r"<think>Six times seven.</think>The answer is \\boxed{42}."

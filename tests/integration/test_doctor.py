@@ -1,6 +1,9 @@
 """`rulegrade doctor` on real parts: it must see what is wrong and give a command, not a guess."""
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,11 +75,17 @@ def test_other_machines_without_a_key_is_missing() -> None:
     assert check.level == "missing"
 
 
-def test_an_engine_that_does_not_answer_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    checks = run_checks(Settings(port=0))
-    levels = {check.name: check.level for check in checks}
-    assert (levels["engine"], levels["sandbox"]) == ("missing", "missing")
+def test_an_engine_that_does_not_answer_fails_the_command_and_is_told_apart() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "reward_service", "doctor", "--port", "0"],
+        env={**os.environ, "DOCKER_HOST": "unix:///nonexistent/docker.sock"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert "missing  engine" in ended.stdout
+    assert "unset DOCKER_HOST" in ended.stdout
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reward_service.schemas import RewardRequest
+from reward_service.schemas import RewardRequest, Task, VerifierSpec
 from reward_service.verdicts import Verdict
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -35,6 +35,11 @@ def test_the_whole_batch_is_one_valid_request() -> None:
     RewardRequest.model_validate_json(json.dumps(request))
 
 
+def listed(task: Task) -> list[VerifierSpec]:
+    assert isinstance(task.verifiers, list)
+    return task.verifiers
+
+
 def test_request_json_is_a_valid_request() -> None:
     text = (EXAMPLES / "request.json").read_text("utf-8")
     request = RewardRequest.model_validate_json(text)
@@ -42,7 +47,7 @@ def test_request_json_is_a_valid_request() -> None:
         spec.name
         for item in request.items
         if item.task_id is not None
-        for spec in request.tasks[item.task_id].verifiers or ()
+        for spec in listed(request.tasks[item.task_id])
     }
     assert names == {"math", "code", "format", "language"}
 

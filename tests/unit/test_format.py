@@ -62,11 +62,6 @@ def test_reasons_and_spans_point_into_the_completion() -> None:
     assert text[slice(*answer)] == "4"
 
 
-def test_a_prompt_ending_in_think_counts_as_prefilled() -> None:
-    attempt = Attempt("Two and two make four.</think><answer>4</answer>", prompt="2+2?\n<think>\n")
-    assert Format()(attempt).verdict is Verdict.CORRECT
-
-
 def test_a_truncated_completion_is_flagged() -> None:
     assert Format()(Attempt("<think>so", finish_reason="length")).flags == ("truncated",)
 

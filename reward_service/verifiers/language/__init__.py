@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from reward_service.extract import find_spans, opens_thought
+from reward_service.extract import find_spans
 from reward_service.verdicts import Failure, Outcome, Score, Skip, Verdict
 from reward_service.verifiers.base import Attempt, Place, Rule
 from reward_service.verifiers.language.latin import detector
@@ -81,8 +81,7 @@ class Language(Rule):
 
     def _span(self, attempt: Attempt) -> tuple[int, int]:
         if self.scope == "thought":
-            prefilled = attempt.think_prefilled or opens_thought(attempt.prompt)
-            spans = find_spans(attempt.completion, think_prefilled=prefilled)
+            spans = find_spans(attempt.completion, think_prefilled=attempt.think_prefilled)
             if spans.thought is not None:
                 return spans.thought
         return 0, len(attempt.completion)

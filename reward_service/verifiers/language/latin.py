@@ -29,7 +29,7 @@ CLAUSE_SWITCH = 2.0
 _FLOOR = 0.02  # least probability of a word in a language: no odd word decides alone
 _NAME_WEIGHT = 0.3  # a capitalised word inside a sentence may be a name, which has no language
 _LISTED = 0.9  # probability shared by the languages that list the word
-_CHUNK = 512  # words searched at once, which bounds memory on text without full stops
+_CACHED_WORDS = 20_000  # per cache; a fifth of a megabyte of prose has about 5,000
 _ELIDED = frozenset({
     "l", "d", "qu", "n", "s", "c", "j", "m", "t", "jusqu", "lorsqu",
     "dell", "nell", "all", "dall", "sull", "un", "quest",
@@ -46,7 +46,7 @@ def detector() -> LanguageDetector:
     return builder.with_low_accuracy_mode().with_preloaded_language_models().build()
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=_CACHED_WORDS)
 def evidence(word: str) -> Evidence:
     """What the lower-case `word` says about its language, before any context."""
     head, _, tail = word.replace("’", "'").rpartition("'")
@@ -78,7 +78,7 @@ class Doubt(dict[str, float]):
         self._target = LATIN.index(target)
 
     def __missing__(self, word: str) -> float:
-        if len(self) >= 50_000:
+        if len(self) >= _CACHED_WORDS:
             self.clear()
         if is_symbol(word):
             doubt = 0.0
@@ -102,39 +102,51 @@ def is_symbol(word: str) -> bool:
 
 def label(words: Sequence[str], opens_clause: Sequence[bool], target: str | None) -> list[str]:
     """The language of each word of one sentence; `target` is preferred where evidence is even."""
-    labels: list[str] = []
-    for start in range(0, len(words), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        labels += _cheapest(words[chunk], opens_clause[chunk], target)
-    return labels
-
-
-def _cheapest(words: Sequence[str], opens_clause: Sequence[bool], target: str | None) -> list[str]:
-    """Viterbi's search; all changes of language cost the same, so one best predecessor will do."""
     home = LATIN.index(target) if target in LATIN else None
-    scores = [0.0 if home in (None, i) else -CLAUSE_SWITCH for i in range(len(LATIN))]
+    values = [_in_sentence(word, first=i == 0) for i, word in enumerate(words)]
+    start = [0.0 if home in (None, i) else -CLAUSE_SWITCH for i in range(len(LATIN))]
+    columns = list(zip(*values, strict=True))
+    totals = [first + sum(column) for first, column in zip(start, columns, strict=True)]
+    best = _best(totals, home)
+    if totals[best] >= sum(map(max, values)) - CLAUSE_SWITCH:  # no change can be worth its cost
+        return [LATIN[best]] * len(words)
+    return [LATIN[state] for state in _search(values, opens_clause, start, home)]
+
+
+def _search(
+    values: list[Evidence], opens_clause: Sequence[bool], scores: list[float], home: int | None
+) -> list[int]:
+    """Viterbi's search; all changes of language cost the same, so one best predecessor will do."""
     came_from: list[list[int]] = []
-    for position, word in enumerate(words):
-        change = CLAUSE_SWITCH if opens_clause[position] else SWITCH
-        best = max(range(len(scores)), key=scores.__getitem__)
-        if home is not None and scores[home] == scores[best]:
-            best = home
-        entered = scores[best] - change
+    for word_values, opens in zip(values, opens_clause, strict=True):
+        best = _best(scores, home)
+        entered = scores[best] - (CLAUSE_SWITCH if opens else SWITCH)
         came_from.append([i if score >= entered else best for i, score in enumerate(scores)])
-        values = _in_sentence(word, first=position == 0)
-        scores = [max(s, entered) + v for s, v in zip(scores, values, strict=True)]
-    state = max(range(len(scores)), key=scores.__getitem__)
-    if home is not None and scores[home] == scores[state]:
-        state = home
+        scores = [
+            (score if score >= entered else entered) + value
+            for score, value in zip(scores, word_values, strict=True)
+        ]
+    state = _best(scores, home)
     states = []
     for previous in reversed(came_from):
         states.append(state)
         state = previous[state]
-    return [LATIN[state] for state in reversed(states)]
+    return states[::-1]
+
+
+def _best(scores: list[float], home: int | None) -> int:
+    best = scores.index(max(scores))
+    return home if home is not None and scores[home] == scores[best] else best
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _as_name(word: str) -> Evidence:
+    """Evidence of a capitalised word inside a sentence."""
+    lower = word.lower()
+    if any(lower in words for words in FUNCTION_WORDS.values()):
+        return evidence(lower)
+    return tuple(_NAME_WEIGHT * value for value in evidence(lower))
 
 
 def _in_sentence(word: str, *, first: bool) -> Evidence:
-    values = evidence(word.lower())
-    if first or not word[0].isupper() or any(word.lower() in FUNCTION_WORDS[c] for c in LATIN):
-        return values
-    return tuple(_NAME_WEIGHT * value for value in values)
+    return evidence(word.lower()) if first or not word[0].isupper() else _as_name(word)

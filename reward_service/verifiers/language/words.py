@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from reward_service.verifiers.language.function_words import FUNCTION_WORDS
@@ -25,7 +26,7 @@ from reward_service.verifiers.language.neutral import BLANK, blank_neutral
 _L = r"A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
 _HAN = r"\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _KANA = r"\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
-_WORD = re.compile(rf"[{_L}]{{1,40}}+(?:['’][{_L}]{{1,20}}+)*+")
+_WORD = re.compile(rf"[{_L}]{{1,40}}+(?:['’][{_L}]{{1,20}}+)*")
 _KANA_CHARACTER = re.compile(rf"[{_KANA}]")
 _SCRIPTS = {
     "latin": _WORD.pattern,
@@ -42,7 +43,8 @@ _SCRIPTS = {
 }
 _TOKEN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _SCRIPTS.items()))
 _OTHER_SCRIPT = re.compile(r"[^\x00-\u02ff\u1e00-\u1eff\u2000-\u2e7f\u3000-\u3004\uff00-\uff20]")
-_SENTENCE = re.compile(r"(?:[^.!?。！？।؟…\n]++|\.(?=\w))++")
+_SENTENCE = re.compile(r"(?:[^.!?。！？।؟…\n]++|\.(?=\w))+")
+_PART = re.compile(r".{1,4000}(?!\S)|.{1,4000}", re.DOTALL)  # bounds memory without full stops
 _CLAUSE_MARK = re.compile(r"[,;:()\"“”«»—–，；：、]")
 _QUOTE = re.compile(r"\"[^\"\n]{1,80}\"|“[^”\n]{1,80}”|«[^»\n]{1,80}»|「[^」\n]{1,40}」")
 
@@ -92,7 +94,8 @@ def tally(text: str, target: str | None) -> Tally:
     readable = blank_neutral(text)
     reader = _Reader(readable, target)
     for sentence in _SENTENCE.finditer(readable):
-        reader.read(sentence.group(), sentence.start())
+        for part in _PART.finditer(sentence.group()):
+            reader.read(part.group(), sentence.start() + part.start())
     reader.settle_excuses()
     reader.tally.blanked = readable.count(BLANK)
     return reader.tally
@@ -138,11 +141,10 @@ class _Reader:
         run = [token for token in run if not _is_formula(token, sentence)]
         if not run:
             return
-        ends = [0, *(token.end() for token in run)]
-        opens = [
-            _CLAUSE_MARK.search(sentence, ends[i], token.start()) is not None
-            for i, token in enumerate(run)
-        ]
+        opens = [True]
+        for before, token in pairwise(run):
+            mark = _CLAUSE_MARK.search(sentence, before.end(), token.start())
+            opens.append(mark is not None)
         labels = label([token.group() for token in run], opens, self._target)
         is_name = self._doubts is None and _is_name(run)
         for token, language in zip(run, labels, strict=True):
@@ -186,7 +188,10 @@ def _is_formula(token: re.Match[str], sentence: str) -> bool:
     word = token.group()
     if is_symbol(word) or word in _FORMULA_WORDS or not word[1:].islower():
         return not (word.isupper() and len(word) > 3)
-    around = sentence[max(0, token.start() - 1) : token.start()], sentence[token.end() :][:2]
+    around = (
+        sentence[max(0, token.start() - 1) : token.start()],
+        sentence[token.end() : token.end() + 2],
+    )
     joined = around[0] in _JOINERS or around[0].isdigit() or around[1][:1] in _JOINERS
     return joined or around[1][:1].isdigit() or (around[1][:1] == "." and around[1][1:].isalnum())
 

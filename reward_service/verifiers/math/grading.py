@@ -1,17 +1,40 @@
-"""From two texts to a decision."""
+"""
+From two texts to a decision: read, compare, and ask the fallback only where that left it open.
+"""
 
+import re
 from functools import lru_cache
 
 from reward_service.verifiers.math import fallback
+from reward_service.verifiers.math.answers import Reading, read, words_of
+from reward_service.verifiers.math.compare import compare
 from reward_service.verifiers.math.decision import (
+    Answer,
     Decision,
     UnreadableReference,
     different,
     equal,
+    undecided,
 )
 from reward_service.verifiers.math.policy import Policy
+from reward_service.verifiers.math.tree import Num, Op, Quantity, Seq, Sym, Text, Unreadable
 
-MAX_GOLD = 4096
+MAX_REFERENCE = 4096
+"""Characters of a reference."""
+
+_CHOICE = re.compile(r"\(?\s*([A-J])\s*[).:]?", re.IGNORECASE)
+_CHOICE_WITH_VALUE = re.compile(r"\(?([A-J])[).:]+\s+(\S.*)")
+_LONE_CHOICE = re.compile(r"\b[A-J]\b")
+_ARTICLE = re.compile(r"^(?:the|a|an)\s+")
+_NOTHING = re.compile(
+    r"(?:there (?:is|are) )?no (?:real |such )?(?:solutions?|values?|roots?)(?: exists?)?"
+    r"|empty set|emptyset|varnothing"
+)
+_DECIMAL_COMMA = re.compile(r"(?<![\d,])(\d*),(\d+)(?![\d,])")
+_GROUPED = re.compile(r"\d,\d{3}")
+_HEDGE = re.compile(
+    r"\b(?:or|but|maybe|either|perhaps|possibly|not|unsure|guess|wrong|if|alternatively)\b", re.I
+)
 
 
 def verify(gold: str, pred: str, **policy: object) -> Decision:
@@ -28,31 +51,130 @@ def grade(gold: str, pred: str | None, policy: Policy, *, boxes: tuple[str, ...]
     check_reference(gold)
     if pred is None:
         return different("no_answer", "form")
-    decision = _compare(_strip(gold), _strip(pred))
-    if not decision.is_equal and len(boxes) > 1:
-        joined = _compare(_strip(gold), _strip(", ".join(boxes)))
+    decision = _decide(gold, pred, policy)
+    if not decision.is_equal and len(boxes) > 1 and _is_list(gold):
+        joined = _decide(gold, ", ".join(boxes), policy)
         decision = joined if joined.is_equal else decision
     return decision
 
 
-def _compare(gold: str, pred: str) -> Decision:
-    if gold == pred:
+@lru_cache(maxsize=2048)
+def check_reference(gold: str) -> None:
+    """Raise UnreadableReference where `gold` cannot be graded against: it must equal itself."""
+    if not gold.strip() or len(gold) > MAX_REFERENCE:
+        raise UnreadableReference(
+            f"the reference is empty or longer than {MAX_REFERENCE} characters"
+        )
+    try:
+        reading = read(gold, is_reference=True)
+    except Unreadable as error:
+        if error.reason == "empty_answer":
+            raise UnreadableReference("the reference says nothing") from error
+        text = gold.strip().strip("$")
+        if not fallback.compare(text, text).is_equal:
+            raise UnreadableReference(f"the reference cannot be read: {error.reason}") from error
+        return
+    if not isinstance(reading.node, Text):
+        found = compare(reading.node, reading.node, Policy())
+        if not found.is_equal:
+            raise UnreadableReference(f"the reference does not equal itself: {found.reason}")
+
+
+@lru_cache(maxsize=8192)
+def _decide(gold: str, pred: str, policy: Policy) -> Decision:
+    if gold.strip() == pred.strip():
         return equal("same_text", "text")
+    found = _own_decision(gold, pred, policy)
+    if not found.is_equal and policy.decimal_comma and _DECIMAL_COMMA.search(gold + " " + pred):
+        found = _own_decision(_with_points(gold), _with_points(pred), policy)
+    if found.answer is not Answer.UNDECIDED:
+        return found
     return fallback.refuse(gold, pred) or fallback.compare(gold, pred)
 
 
-@lru_cache(maxsize=2048)
-def check_reference(gold: str) -> None:
-    """Raise UnreadableReference where `gold` cannot be graded against."""
-    text = _strip(gold)
-    if not text or len(gold) > MAX_GOLD:
-        raise UnreadableReference("the reference is empty or longer than 4,096 characters")
-    if not fallback.compare(text, text).is_equal:
-        raise UnreadableReference("the reference does not equal itself")
+def _with_points(text: str) -> str:
+    return _DECIMAL_COMMA.sub(r"\1.\2", text)
 
 
-def _strip(text: str) -> str:
-    text = text.strip().strip("$").strip()
-    if text.startswith(("\\boxed{", "\\fbox{")) and text.endswith("}"):
-        return _strip(text[text.index("{") + 1 : -1])
-    return text
+def _own_decision(gold: str, pred: str, policy: Policy) -> Decision:
+    try:
+        left = read(gold, is_reference=True)
+    except Unreadable as error:
+        return undecided(error.reason, "reference")
+    choice = _choice(left)
+    chosen = None if choice is None else _compare_choice(choice, words_of(pred), policy)
+    if chosen is not None:
+        return chosen
+    try:
+        right = read(pred, unit=left.node.unit if isinstance(left.node, Quantity) else "")
+    except Unreadable as error:
+        return different(error.reason, "form") if error.is_final else _unread(left)
+    found = _words(left, right, policy) or compare(left.node, right.node, policy)
+    if not found.is_equal and (_GROUPED.search(pred) or _GROUPED.search(gold)):
+        return _ungrouped(gold, pred, policy) or found
+    return found
+
+
+def _unread(gold: Reading) -> Decision:
+    if isinstance(gold.node, Text) and not gold.node.has_math:
+        return different("words_differ", "text")
+    return undecided("answer_unreadable", "form")
+
+
+def _ungrouped(gold: str, pred: str, policy: Policy) -> Decision | None:
+    """`1,234` once more, as a list: equal only if both sides are lists then."""
+    try:
+        left, right = (
+            read(text, is_reference=is_gold, thousands=False)
+            for text, is_gold in ((gold, True), (pred, False))
+        )
+    except Unreadable:
+        return None
+    if not isinstance(left.node, Seq) or not isinstance(right.node, Seq):
+        return None
+    found = compare(left.node, right.node, policy)
+    return found if found.is_equal else None
+
+
+def _is_list(gold: str) -> bool:
+    try:
+        return not isinstance(read(gold, is_reference=True).node, Num | Sym | Op)
+    except Unreadable:
+        return False
+
+
+def _words(gold: Reading, pred: Reading, policy: Policy) -> Decision | None:
+    """Compare as words; None where the two are to be compared as mathematics."""
+    is_text = isinstance(gold.node, Text), isinstance(pred.node, Text)
+    if not any(is_text):
+        return None
+    left, right = _plain(gold, policy), _plain(pred, policy)
+    if left == right or (_NOTHING.fullmatch(left.lower()) and _NOTHING.fullmatch(right.lower())):
+        return equal("same_words", "text")
+    if any(isinstance(side.node, Text) and side.node.has_math for side in (gold, pred)):
+        if _HEDGE.search(pred.words) and not _HEDGE.search(gold.words):
+            return different("hedged", "text")
+        return undecided("words_and_formulas", "text")
+    return different("words_differ", "text")
+
+
+def _plain(reading: Reading, policy: Policy) -> str:
+    words = reading.words if policy.case_sensitive else reading.words.casefold()
+    return _ARTICLE.sub("", words.replace(" ,", ",").replace(", ", ","))
+
+
+def _choice(gold: Reading) -> str | None:
+    """The letter of a multiple-choice reference, `C` or `(C)`."""
+    found = _CHOICE.fullmatch(gold.words)
+    return found[1] if found and found[1].isupper() else None
+
+
+def _compare_choice(choice: str, answer: str, policy: Policy) -> Decision | None:
+    """None where the answer is neither a letter nor a letter with its value."""
+    found = _CHOICE.fullmatch(answer)
+    if found is None:
+        found = _CHOICE_WITH_VALUE.fullmatch(answer)
+        if found is None or _HEDGE.search(found[2]) or _LONE_CHOICE.search(found[2]):
+            return None
+    same = (found[1] if policy.case_sensitive else found[1].upper()) == choice
+    return (equal if same else different)("same_choice" if same else "other_choice", "text")

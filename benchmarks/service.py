@@ -31,7 +31,7 @@ WORKLOADS = {
     "code": {"code"},
     "all": {"format", "language", "math", "code"},
 }
-HEADINGS = ("items/s", "at", "p50 ms", "p95 ms", "p99 ms", "null")
+HEADINGS = ("items/s", "at", "batches", "p50 ms", "p95 ms", "p99 ms", "null")
 CLIENTS = 4
 BATCH = 16
 WARM_UP_S = 3.0
@@ -55,7 +55,8 @@ class Load:
         items = [self._different(next(self._rows)["item"]) for _ in range(BATCH)]
         request = {"deadline_ms": 120_000, "tasks": self._tasks, "items": items}
         response = await self._client.post("/v1/rewards", json=request)
-        response.raise_for_status()
+        if response.is_error:
+            raise SystemExit(f"{response.status_code} {response.text[:500]}")
         self.unscored += sum(reward is None for reward in response.json()["rewards"])
 
     def _different(self, item: Json) -> Json:
@@ -117,10 +118,13 @@ async def measure(url: str, seconds: float) -> None:
             await closed_loop(load.send, WARM_UP_S)
             maximum = await closed_loop(load.send, seconds)
             rate = maximum * SHARE_OF_MAXIMUM
-            cuts = percentiles(await open_loop(load.send, seconds, rate))
-            shown = "".join(f"{cut * 1000:9.0f}" for cut in cuts)
-            print(f"{name:17}{maximum:9.0f}{rate:9.0f}{shown}{load.unscored:9}", flush=True)
-    print("\nitems/s: the most it did. p50 to p99: latency of a batch offered at the rate `at`.")
+            latencies = await open_loop(load.send, seconds, rate)
+            figures = [maximum, rate, len(latencies)]
+            figures += [cut * 1000 for cut in percentiles(latencies)]
+            shown = "".join(f"{figure:9.0f}" for figure in (*figures, load.unscored))
+            print(f"{name:17}{shown}", flush=True)
+    print("\nitems/s: the most it did. p50 to p99: latency of `batches` offered at the rate `at`.")
+    print("null: items without a reward, which must be 0.")
 
 
 def workload(verifiers: set[str]) -> tuple[list[Json], Json]:
@@ -133,7 +137,8 @@ def workload(verifiers: set[str]) -> tuple[list[Json], Json]:
     for task in (line["task"] for line in lines if "task" in line):
         rules = [rule for rule in task["verifiers"] if rule["name"] in verifiers]
         if rules:
-            tasks[task.pop("id")] = {**task, "verifiers": rules}
+            name = task.pop("id")
+            tasks[name] = {**task, "verifiers": rules}
     rows = [line for line in lines if line.get("item", {}).get("task_id") in tasks]
     return [row for row in rows if not SLOW & set(found(row))], tasks
 

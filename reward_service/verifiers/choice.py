@@ -1,0 +1,113 @@
+"""
+Choice: one option of a multiple-choice question.
+
+An answer counts when it names one option and only one: by its letter, by its
+text, or by both where they agree. Naming two is naming none, so hedging between
+options never pays.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from reward_service.extract import AnswerFrom, answer_text, find_spans
+from reward_service.verdicts import Failure, Outcome, Score, Verdict
+from reward_service.verifiers.base import Attempt, Place, Rule
+from reward_service.verifiers.exact import SHOWN, normalised
+
+Letter = Annotated[str, Field(pattern=r"^[A-Z]$")]
+
+_MAX_ANSWER = 4_000  # characters; a longer text names no single option
+_WRAPPERS = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf|boxed|fbox)[ \t]{0,4}\{|[{}$*_`\"]")
+_LEAD = re.compile(
+    r"(?:the )?(?:(?:correct|right|best|final) )?(?:answer|option|choice)\s{0,4}(?:is|:|=)?\s{0,4}"
+    r"(?:option|choice)?\s{0,4}",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(r"[(\[]?([A-Za-z])[)\].:]{0,2}")
+_LABELLED = re.compile(r"[(\[]?([A-Z])(?:[)\]][.:,]?|[.:]|\s?[-–—])\s{1,8}(\S[^\n]*)")
+_MENTION = re.compile(
+    r"[(\[]([A-Z])[)\]]|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer(?:\s(?:is|choice))?:?)\s\(?([A-Z])\b"
+    r"|\b([B-HJ-Z])\b(?!['’.]\w)|\b(A)\b(?=\s*(?:[,;.)]|$|and\b|or\b|is\b))"
+)
+
+
+class Choice(Rule):
+    """`choice`: whether the answer names the one right option."""
+
+    place: ClassVar[Place] = "inline"
+    needs_ground_truth: ClassVar[bool] = True
+
+    options: Annotated[Mapping[Letter, Annotated[str, Field(max_length=4000)]], Field()] = Field(
+        default_factory=dict, max_length=26
+    )
+    """Letter to text. Without it, only letters are understood."""
+    extract: AnswerFrom = "auto"
+    """Where the answer is; without box, block or stated answer `auto` takes the last line."""
+
+    def __call__(self, attempt: Attempt) -> Outcome:
+        """Find the option named and compare it with the reference: a letter or an option's text."""
+        wanted = {self._named(reference) for reference in attempt.ground_truth}
+        if not wanted or None in wanted or "" in wanted:
+            return Failure("reference_is_no_option", "reference", "not one letter or option text")
+        answer = self._answer(attempt)
+        details = {"extracted": answer[:SHOWN]}
+        found = self._named(answer)
+        if found is None:
+            return Score(Verdict.NO_ANSWER, 0.0, "no_option_named", details)
+        if not found:
+            return Score(Verdict.NO_ANSWER, 0.0, "several_options_named", details)
+        details["option"] = found
+        if found in wanted:
+            return Score(Verdict.CORRECT, 1.0, "right_option", details)
+        return Score(Verdict.WRONG_ANSWER, 0.0, "wrong_option", details)
+
+    def _answer(self, attempt: Attempt) -> str:
+        spans = find_spans(attempt.completion, think_prefilled=attempt.think_prefilled)
+        answer = answer_text(attempt.completion, spans, self.extract)
+        if answer is None and self.extract == "auto":
+            answer = attempt.completion[spans.final :].rstrip().rpartition("\n")[2]
+        return (answer or "").strip()
+
+    def _named(self, answer: str) -> str | None:
+        """The letter of the one option named, "" for several, None for none."""
+        if not answer or len(answer) > _MAX_ANSWER:
+            return None
+        text = " ".join(_WRAPPERS.sub(" ", answer).split())
+        for form in (answer, text, text[_lead_end(text) :]):
+            letter = self._by_text(form) or self._by_letter(form.strip().rstrip(".!"))
+            if letter is not None:
+                return letter
+        mentioned = {next(filter(None, match.groups())) for match in _MENTION.finditer(text)}
+        mentioned = {letter for letter in mentioned if self._exists(letter)}
+        return ("" if len(mentioned) > 1 else mentioned.pop()) if mentioned else None
+
+    def _by_letter(self, text: str) -> str | None:
+        alone = _ALONE.fullmatch(text)
+        if alone is not None:
+            letter = alone[1].upper()
+            return letter if self._exists(letter) else None
+        labelled = _LABELLED.fullmatch(text)
+        if labelled is None or not self._exists(labelled[1]):
+            return None
+        said = self._by_text(labelled[2])
+        if said is not None and said != labelled[1]:
+            return ""
+        return labelled[1] if said is not None or not _MENTION.search(labelled[2]) else None
+
+    def _by_text(self, text: str) -> str | None:
+        wanted = normalised(text)
+        letters = [
+            letter for letter, option in self.options.items() if normalised(option) == wanted
+        ]
+        return letters[0] if len(letters) == 1 else None
+
+    def _exists(self, letter: str) -> bool:
+        return letter in self.options if self.options else letter <= "J"
+
+
+def _lead_end(text: str) -> int:
+    lead = _LEAD.match(text)
+    return lead.end() if lead is not None else 0

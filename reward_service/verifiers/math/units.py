@@ -1,0 +1,231 @@
+"""
+Units: the suffix of an answer, what it measures, and by which factor.
+
+Only a suffix is ever taken for a unit. A reference's suffix may be any words;
+an answer's must be a unit known here or one plural noun, so that "7 or 8" and
+"7 is wrong" stay what they are.
+"""
+
+import re
+from dataclasses import dataclass
+
+from flint import fmpq
+
+_Table = dict[str, int | str | None]
+_LENGTH: _Table = {
+    "m": 1, "km": 1000, "dm": "1/10", "cm": "1/100", "mm": "1/1000", "nm": "1/1000000000",
+    "in": "127/5000", "ft": "381/1250", "yd": "1143/1250", "mi": "201168/125",
+}  # fmt: skip
+_MASS: _Table = {
+    "g": 1, "kg": 1000, "mg": "1/1000", "t": 1000000, "lb": "45359237/100000",
+    "oz": "45359237/1600000",
+}  # fmt: skip
+_TIME: _Table = {
+    "s": 1, "ms": "1/1000", "min": 60, "h": 3600, "day": 86400, "week": 604800, "month": None,
+    "year": None,
+}  # fmt: skip
+_MONEY: _Table = {
+    "dollar": 1, "cent": "1/100", "euro": None, "pound sterling": None, "yuan": None,
+    "rupee": None, "peso": None, "yen": None,
+}  # fmt: skip
+_SINGLE = frozenset({"n", "hz", "v", "a", "pa", "k", "mol", "°c", "°f", "ohm"})
+"""Units that are converted to no other one."""
+
+_SPELLINGS = {
+    "meter": "m", "metre": "m", "kilometer": "km", "kilometre": "km", "centimeter": "cm",
+    "centimetre": "cm", "millimeter": "mm", "millimetre": "mm", "decimeter": "dm", "inch": "in",
+    "inche": "in", "foot": "ft", "feet": "ft", "yard": "yd", "mile": "mi", "gram": "g", "gm": "g",
+    "kilogram": "kg", "kilo": "kg", "ton": "t", "tonne": "t", "pound": "lb", "ounce": "oz",
+    "second": "s", "sec": "s", "minute": "min", "hour": "h", "hr": "h", "day": "day",
+    "liter": "l", "litre": "l", "milliliter": "ml", "millilitre": "ml", "radian": "rad",
+    "joule": "j", "watt": "w", "newton": "n", "hertz": "hz", "volt": "v", "ampere": "a",
+    "pascal": "pa", "kelvin": "k", "mole": "mol", "usd": "dollar", "buck": "dollar", "¢": "cent",
+    "yr": "year", "gal": "gallon", "kmh": "km/h", "kph": "km/h", "rs": "rupee", "rupees": "rupee",
+    "celsius": "°c", "fahrenheit": "°f", "degree celsius": "°c", "degree fahrenheit": "°f",
+    "square unit": "unit^2", "cubic unit": "unit^3", "sq unit": "unit^2",
+}  # fmt: skip
+_ANGLES = frozenset({"degree", "deg", "°"})
+_MULTIPLIERS = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_NO_UNITS = frozenset(
+    {
+        "is",
+        "was",
+        "has",
+        "does",
+        "plus",
+        "minus",
+        "times",
+        "divided",
+        "over",
+        "less",
+        "yes",
+        "false",
+        "pairs",
+        "always",
+        "perhaps",
+        "thus",
+        "sometimes",
+        "towards",
+        "besides",
+        "unless",
+        "guess",
+        "wins",
+        "loses",
+        "equals",
+        "answers",
+        "others",
+        "squares",
+        "cubes",
+        "as",
+        "its",
+        "this",
+        "us",
+        "else",
+        "units'",
+        "primes",
+        "solutions",
+        "possibilities",
+        "hundreds",
+        "thousands",
+        "dozens",
+        "tens",
+        "ones",
+        "twos",
+    }
+)
+
+_SHAPE = r"(?:\\(?:text|mathrm|mbox|textrm|textnormal|operatorname|rm)\s*\{([^{}]*)\})"
+_POWER = r"(?:\s*\^\s*\{?\s*-?[1-4]\s*\}?)?"
+_TEXT_UNIT = re.compile(rf"((?:\s*{_SHAPE}{_POWER}\s*/?)+)$")
+_PLAIN_UNIT = re.compile(rf"(?<=[\d)}}\s%])\s*(\\?%|\$|€|£|[A-Za-z][A-Za-z./ ]{{0,40}}{_POWER})$")
+_CURRENCY = re.compile(r"^([-+]?)\s*(\\\$|\$|€|£|US\$|USD)\s*(?=[-\d.\\(])")
+_VARIABLE = re.compile(r"(?:[a-z]|pa|ms|nm|dm)(?:\s*\^.*)?")
+_BODY = re.compile(r"[\d)}]$|\\pi$|[\d})\]]\s*[a-z]$")
+_PLURAL = re.compile(r"[a-z]{3,}s")
+_WORDS = re.compile(r"[a-zA-Z°][a-zA-Z.\- ]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Suffix:
+    """A unit: its canonical name; or `percent`, `degree`, or a multiplier."""
+
+    name: str
+    factor: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a unit measures (`length^2`), and how many base units it is; None if not fixed."""
+
+    dimension: str
+    factor: fmpq | None
+
+
+def split_unit(text: str, *, is_reference: bool, unit: str = "") -> tuple[str, Suffix | None]:
+    """The body of `text` and the unit at its end (or the currency sign at its start).
+
+    `unit` is the reference's unit, which an answer may always repeat.
+    """
+    currency = _CURRENCY.match(text)
+    if currency:
+        name = {"€": "euro", "£": "pound sterling"}.get(currency[2], "dollar")
+        return currency[1] + text[currency.end() :], Suffix(name)
+    found = _TEXT_UNIT.search(text)
+    if found:
+        label = re.sub(_SHAPE, r"\1", found[1])
+    else:
+        found = _PLAIN_UNIT.search(text)
+        if not found or not _BODY.search(text[: found.start()].rstrip()):
+            return text, None
+        label = found[1]
+    body = text[: found.start()].rstrip()
+    is_plain = found.re is _PLAIN_UNIT
+    suffix = _suffix(label, is_reference=is_reference, is_plain=is_plain, unit=unit)
+    return (text, None) if suffix is None or not body else (body, suffix)
+
+
+def _suffix(label: str, *, is_reference: bool, is_plain: bool, unit: str) -> Suffix | None:
+    label = re.sub(r"[{}\s]+", " ", label).strip(" .").lower() if len(label) < 120 else ""
+    if label in ("percent", "per cent", "pct"):
+        return Suffix("percent")
+    if _singular(label) in _ANGLES:
+        return Suffix("degree")
+    if label in _MULTIPLIERS:
+        return Suffix("multiplier", _MULTIPLIERS[label])
+    name = canonical(label)
+    if unit and name == unit:
+        return Suffix(name)
+    if measure(name) is not None and not (is_plain and _VARIABLE.fullmatch(label)):
+        return Suffix(name)
+    if is_reference and _WORDS.fullmatch(label) and len(label.split()) <= 4 and not is_plain:
+        return None if _hedges(label) else Suffix(name)
+    if _PLURAL.fullmatch(label) and label not in _NO_UNITS:
+        return Suffix(name)
+    return None
+
+
+def _hedges(label: str) -> bool:
+    return bool(re.search(r"\b(?:or|and|but|not|if|maybe|is|are|than|when|for)\b", label))
+
+
+def canonical(label: str) -> str:
+    """One spelling of a unit: `square feet` is `ft^2`, `miles per hour` is `mi/h`."""
+    label = re.sub(r"\s*\bper\b\s*|\s*/\s*", "/", label.replace(".", ""))
+    return "/".join(_canonical_factor(part.strip()) for part in label.split("/"))
+
+
+def _canonical_factor(part: str) -> str:
+    power = 1
+    found = re.match(r"(square|sq|cubic|cu) (.+)$", part)
+    if found:
+        power, part = (2 if found[1].startswith("sq") else 3), found[2]
+    found = re.match(r"(.+?)(?: (squared|cubed)| ?\^ ?(\d))$", part)
+    if found:
+        power, part = int(found[3] or (2 if found[2] == "squared" else 3)), found[1]
+    part = _SPELLINGS.get(part) or _SPELLINGS.get(_singular(part)) or _singular(part)
+    return part if power == 1 else f"{part}^{power}"
+
+
+def _singular(word: str) -> str:
+    if word in ("s", "ms", "gas", "feet") or word.endswith("ss"):
+        return word
+    return word[:-1] if word.endswith("s") and len(word) > 2 else word
+
+
+def measure(name: str) -> Measure | None:
+    """The measure of a canonical name; None where the unit is not known."""
+    dimension, factor = "", fmpq(1)
+    is_fixed = True
+    for place, part in enumerate(name.split("/")):
+        unit, _, power = part.partition("^")
+        known = _KNOWN.get(unit)
+        if known is None:
+            return None
+        exponent = int(power or 1) * (1 if place == 0 else -1)
+        dimension += f"{known.dimension}^{exponent} "
+        is_fixed = is_fixed and known.factor is not None
+        factor *= (known.factor or fmpq(1)) ** exponent
+    return Measure(dimension, factor if is_fixed else None)
+
+
+def _table(dimension: str, units: _Table) -> dict[str, Measure]:
+    measures = {}
+    for name, factor in units.items():
+        top, _, bottom = str(factor or 1).partition("/")
+        fixed = fmpq(int(top), int(bottom or 1))
+        measures[name] = Measure(dimension, None if factor is None else fixed)
+    return measures
+
+
+_KNOWN = (
+    _table("length", _LENGTH)
+    | _table("mass", _MASS)
+    | _table("time", _TIME)
+    | _table("money", _MONEY)
+    | _table("volume", {"l": "1/1000", "ml": "1/1000000", "gallon": None})
+    | _table("angle", {"rad": 1})
+    | _table("energy", {"j": 1, "kj": 1000})
+    | _table("power", {"w": 1, "kw": 1000})
+    | _table("speed", {"mph": None})
+    | {name: Measure(name, fmpq(1)) for name in _SINGLE}
+)
