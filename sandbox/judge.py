@@ -8,8 +8,11 @@ one input at a time, and hands back bytes.
 from dataclasses import replace
 
 from sandbox.base import MAX_LIMITS, Limits, Program, Run, SandboxError, SlotLost, Status
+from sandbox.flags import flags_of_run, flags_of_source
 from sandbox.pool import SlotPool
 from sandbox.submission import Judgement, Submission, Test, TestResult, Verdict
+
+__all__ = ["Verdict", "judge", "run_alone"]
 
 MAX_TAIL = 500
 """Bytes of a program's stdout and stderr kept for a test result."""
@@ -97,6 +100,8 @@ class _Progress:
         self.compiled: Run | None = None
         self._results: dict[int, TestResult] = {}
         self._failed: set[object] = set()
+        program = submission.program
+        self._flags = flags_of_source(program.language, program.source)
 
     def next_test(self) -> int | None:
         """The first test that was not run and can still change the score."""
@@ -112,6 +117,7 @@ class _Progress:
     def record(self, index: int, run: Run) -> None:
         test = self.submission.tests[index]
         verdict = _verdict(self.submission, test, run)
+        self._flags |= flags_of_run(run, is_call=test.call is not None)
         if verdict is not Verdict.CORRECT:
             self._failed.add(self._group(index))
         self._results[index] = TestResult(
@@ -144,6 +150,7 @@ class _Progress:
             total=len(tests),
             tests=results,
             compile_output=_text(compiled.stderr[:MAX_COMPILE_OUTPUT]),
+            flags=tuple(sorted(self._flags)),
         )
 
     def _has_failed(self, index: int) -> bool:

@@ -7,11 +7,7 @@ from tests.sandbox.sandbox_cases import Row, read
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-
-def _rows(name: str) -> list[Row]:
-    return [pytest.param(row, id=row["id"]) for row in read(name)]
-
-
+CASES = [pytest.param(row, id=row["id"]) for row in read("code_calls.jsonl")]
 HACKS = [
     pytest.param(row, id=row["id"])
     for row in read("code_hacks.jsonl")
@@ -19,7 +15,7 @@ HACKS = [
 ]
 
 
-@pytest.mark.parametrize("row", _rows("code_calls.jsonl"))
+@pytest.mark.parametrize("row", CASES)
 async def test_a_returned_value_gets_its_verdict(
     sandbox: DockerSandbox, deadline: float, row: Row
 ) -> None:
