@@ -27,10 +27,12 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _ALONE = re.compile(r"[(\[]?([A-Za-z])[)\].:]{0,2}")
-_LABELLED = re.compile(r"[(\[]?([A-Z])(?:[)\]][.:,]?|[.:]|\s?[-–—])\s{1,8}(\S[^\n]*)")
+_LABELLED = re.compile(r"[(\[]?([A-Z])([)\]][.:,]?|[.:]|\s?[-–—])?\s{1,8}(\S[^\n]*)")
+_NEGATION = re.compile(r"\b(?:not|neither|nor|except|cannot)\b|n['’]t\b", re.IGNORECASE)
 _MENTION = re.compile(
     r"[(\[]([A-Z])[)\]]|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer(?:\s(?:is|choice))?:?)\s\(?([A-Z])\b"
-    r"|\b([B-HJ-Z])\b(?!['’.]\w)|\b(A)\b(?=\s*(?:[,;.)]|$|and\b|or\b|is\b))"
+    r"|(?<![A-Za-z0-9°])([B-HJ-Z])(?![A-Za-z0-9]|['’.]\w)"
+    r"|(?<![A-Za-z0-9])(A)(?=\s*(?:[,;.:)/&|+]|$|and\b|or\b|is\b|[B-Z]\b))"
 )
 
 
@@ -80,6 +82,8 @@ class Choice(Rule):
             letter = self._by_text(form) or self._by_letter(form.strip().rstrip(".!"))
             if letter is not None:
                 return letter
+        if _NEGATION.search(text):
+            return None
         mentioned = {next(filter(None, match.groups())) for match in _MENTION.finditer(text)}
         mentioned = {letter for letter in mentioned if self._exists(letter)}
         return ("" if len(mentioned) > 1 else mentioned.pop()) if mentioned else None
@@ -92,10 +96,11 @@ class Choice(Rule):
         labelled = _LABELLED.fullmatch(text)
         if labelled is None or not self._exists(labelled[1]):
             return None
-        said = self._by_text(labelled[2])
-        if said is not None and said != labelled[1]:
-            return ""
-        return labelled[1] if said is not None or not _MENTION.search(labelled[2]) else None
+        letter, delimiter, rest = labelled.groups()
+        said = self._by_text(rest)
+        if said is not None:
+            return letter if said == letter else ""
+        return letter if delimiter and not _MENTION.search(rest) else None
 
     def _by_text(self, text: str) -> str | None:
         wanted = normalised(text)
