@@ -99,6 +99,7 @@ class _Progress:
         self.submission = submission
         self.compiled: Run | None = None
         self._results: dict[int, TestResult] = {}
+        self._next = 0
         self._failed: set[object] = set()
         program = submission.program
         self._flags = flags_of_source(program.language, program.source)
@@ -107,9 +108,10 @@ class _Progress:
         """The first test that was not run and can still change the score."""
         if self.compiled is None or self.compiled.status is not Status.OK:
             return None
-        tests = range(len(self.submission.tests))
-        open_tests = (i for i in tests if i not in self._results and not self._has_failed(i))
-        return next(open_tests, None)
+        total = len(self.submission.tests)
+        while self._next < total and (self._next in self._results or self._has_failed(self._next)):
+            self._next += 1
+        return self._next if self._next < total else None
 
     def is_over(self) -> bool:
         return self.compiled is not None and self.next_test() is None

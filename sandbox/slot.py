@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from sandbox.agent import frames
-from sandbox.base import DeadlineExceeded, Limits, Program, Run, SlotLost, Status
+from sandbox.base import DeadlineExceeded, Limits, Program, Run, SandboxError, SlotLost, Status
 from sandbox.languages import Language, language_named
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
@@ -74,6 +74,8 @@ class AgentSlot:
         }
         source = program.source.encode("utf-8", "surrogatepass")
         run = await self._order(order, (source, *program.files.values()), limits, deadline)
+        if run.was_starved:
+            raise SandboxError("the host was too busy to compile a program")
         if run.status is Status.OK:
             return run
         return replace(run, status=Status.COMPILE_ERROR, stderr=run.stderr or _why(run))
