@@ -3,7 +3,7 @@ The sandbox of Docker containers, one slot each.
 
 Orders travel over the container's standard streams: that needs no shared directory, so it works
 where the service is a container itself, and the agent sees the end of its stdin when the service
-is killed. docs/decisions/sandbox-transport.md has the figures.
+is killed. docs/decisions/0003-sandbox.md has the figures.
 """
 
 import asyncio
