@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
@@ -81,10 +81,18 @@ class AgentSlot:
         return replace(run, status=Status.COMPILE_ERROR, stderr=run.stderr or _why(run))
 
     async def run(
-        self, stdin: bytes, limits: Limits, *, deadline: float, call: str | None = None
+        self,
+        stdin: bytes,
+        limits: Limits,
+        *,
+        deadline: float,
+        call: str | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> Run:
-        """Run the loaded program once."""
-        return await self._order({"op": "run", "call": call}, (stdin,), limits, deadline)
+        """Run the loaded program once, with `files` beside it."""
+        files = files or {}
+        order = {"op": "run", "call": call, "files": list(files)}
+        return await self._order(order, (stdin, *files.values()), limits, deadline)
 
     async def close(self) -> None:
         """Take down the container with all that runs in it."""
