@@ -7,6 +7,7 @@ nothing about the program:
 SandboxError
 ├── SandboxUnavailable   no engine, no image, or isolation below the configured minimum
 ├── SlotLost             the container or its agent ended under a run; another slot may do better
+├── CheckerFailed        the task's own checker program did not decide
 └── DeadlineExceeded     the caller's deadline passed before the run could end
 
 Malformed requests (an unknown language, limits above the maxima) are a ValueError.
@@ -27,6 +28,10 @@ class SandboxUnavailable(SandboxError):
 
 class SlotLost(SandboxError):
     """The container or its agent ended in the middle of a run."""
+
+
+class CheckerFailed(SandboxError):
+    """A task's checker program failed; nothing was learnt about the output it was to check."""
 
 
 class DeadlineExceeded(SandboxError):

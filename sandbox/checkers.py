@@ -11,7 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.base import Program
+from sandbox.languages import language_named
+
 BLANKS = b" \t\r\n\v\f"
+
+PROGRAM_CHECKER_FILES = ("input.txt", "output.txt", "answer.txt")
+"""What a checker program is given, as files and as arguments, in the order testlib has them."""
 
 MAX_NUMBER_LENGTH = 400
 """Longest token compared as a number, in bytes; a longer one has to be equal as written."""
@@ -31,6 +37,8 @@ class Checker:
     """Folds ASCII letters only."""
     outputs: tuple[bytes, ...] = ()
     """`any_of`: what is accepted beside the test case's own output."""
+    program: Program | None = None
+    """`program`: decides in a jail of its own, see `sandbox.judge.check_output`."""
 
     def accepts(self, expected: bytes, got: bytes) -> bool:
         """Whether `got` is a right output where `expected` is the reference."""
@@ -53,7 +61,18 @@ def parse_checker(params: Mapping[str, Any]) -> Checker:
         if option not in CHECKERS[name]:
             raise ValueError(f"checker {name} has no such option; it takes: {CHECKERS[name]}")
         options[option] = _PARSE[option](option, value)
+    if name == "program":
+        return Checker(name, program=_program(options))
     return Checker(name, **options)
+
+
+def _program(options: dict[str, Any]) -> Program:
+    if "source" not in options:
+        raise ValueError("checker program needs the option source")
+    language = language_named(options.get("language", "cpp")).name
+    return Program(
+        language, options["source"], options.get("files", {}), args=PROGRAM_CHECKER_FILES
+    )
 
 
 def _tolerance(option: str, value: Any) -> float:
@@ -66,6 +85,18 @@ def _flag(option: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"checker option {option} must be true or false")  # noqa: TRY004
     return value
+
+
+def _text(option: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"checker option {option} must be a string")  # noqa: TRY004
+    return value
+
+
+def _files(option: str, value: Any) -> dict[str, bytes]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ValueError(f"checker option {option} must map file names to texts")
+    return {str(name): text.encode("utf-8", "surrogatepass") for name, text in value.items()}
 
 
 def _outputs(option: str, value: Any) -> tuple[bytes, ...]:
@@ -143,6 +174,9 @@ _PARSE: Mapping[str, Callable[[str, Any], Any]] = {
     "rel": _tolerance,
     "case_insensitive": _flag,
     "outputs": _outputs,
+    "language": _text,
+    "source": _text,
+    "files": _files,
 }
 
 CHECKERS: Mapping[str, tuple[str, ...]] = {
@@ -153,5 +187,6 @@ CHECKERS: Mapping[str, tuple[str, ...]] = {
     "unordered_lines": ("case_insensitive",),
     "unordered_tokens": ("case_insensitive",),
     "any_of": ("outputs", "case_insensitive"),
+    "program": ("language", "source", "files"),
 }
 """Names of the checkers and the options each takes."""

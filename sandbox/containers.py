@@ -3,7 +3,7 @@ The sandbox of Docker containers, one slot each.
 
 Orders travel over the container's standard streams: that needs no shared directory, so it works
 where the service is a container itself, and the agent sees the end of its stdin when the service
-is killed. docs/decisions/sandbox-transport.md has the figures.
+is killed. docs/decisions/0003-sandbox.md has the figures.
 """
 
 import asyncio
@@ -45,7 +45,8 @@ class DockerSandbox:
 
     `image` defaults to the one that fits this version. Containers that a killed service of the same
     `owner` left are removed at the start; owners must differ between services on one engine, so the
-    default is a random one.
+    default is a random one. `runtime` names a runtime registered with the engine and `apparmor` a
+    loaded profile, see docs/sandbox.md.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class DockerSandbox:
         slots: int = 2,
         owner: str | None = None,
         runtime: str | None = None,
+        apparmor: str | None = None,
     ) -> None:
         self._slots = slots
         self._options = ContainerOptions(
@@ -65,6 +67,7 @@ class DockerSandbox:
             pids=int(MAX_LIMITS["processes"]) + AGENT_PIDS,
             seccomp=profile(),
             runtime=runtime,
+            apparmor=apparmor,
         )
         self._engine: Engine | None = None
         self._pool: SlotPool | None = None

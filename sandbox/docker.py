@@ -41,6 +41,7 @@ class ContainerOptions:
     pids: int
     seccomp: str
     runtime: str | None = None
+    apparmor: str | None = None
 
 
 class Engine:
@@ -138,7 +139,11 @@ class Engine:
             init=False,
             auto_remove=True,
             cap_drop=["ALL"],
-            security_opt=["no-new-privileges", f"seccomp={options.seccomp}"],
+            security_opt=[
+                "no-new-privileges",
+                f"seccomp={options.seccomp}",
+                *([f"apparmor={options.apparmor}"] if options.apparmor else []),
+            ],
             mem_limit=options.memory_mb << 20,
             memswap_limit=options.memory_mb << 20,
             nano_cpus=int(options.cpus * 1e9),

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol
 
@@ -44,9 +44,15 @@ class Slot(Protocol):
         """Make `program` ready to run; COMPILE_ERROR with the messages if it does not build."""
 
     async def run(
-        self, stdin: bytes, limits: Limits, *, deadline: float, call: str | None = None
+        self,
+        stdin: bytes,
+        limits: Limits,
+        *,
+        deadline: float,
+        call: str | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> Run:
-        """Run what was compiled last, in a fresh jail.
+        """Run what was compiled last, in a fresh jail, with `files` beside it.
 
         With `call`, call its function of that name on the JSON in `stdin` instead.
         """
@@ -67,9 +73,16 @@ class Session:
         """OK, or COMPILE_ERROR with the compiler's messages in `stderr`."""
         return await self._slot.compile(self._program, COMPILE_LIMITS, deadline=self._deadline)
 
-    async def run(self, stdin: bytes, limits: Limits, call: str | None = None) -> Run:
+    async def run(
+        self,
+        stdin: bytes,
+        limits: Limits,
+        *,
+        call: str | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Run:
         """One run in a jail of its own; with `call`, of one function on the JSON in `stdin`."""
-        return await self._slot.run(stdin, limits, deadline=self._deadline, call=call)
+        return await self._slot.run(stdin, limits, deadline=self._deadline, call=call, files=files)
 
 
 class SlotPool:

@@ -9,12 +9,12 @@ import os
 import re
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from sandbox.agent import frames
-from sandbox.base import DeadlineExceeded, Limits, Program, Run, SlotLost, Status
+from sandbox.base import DeadlineExceeded, Limits, Program, Run, SandboxError, SlotLost, Status
 from sandbox.languages import Language, language_named
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
@@ -74,15 +74,25 @@ class AgentSlot:
         }
         source = program.source.encode("utf-8", "surrogatepass")
         run = await self._order(order, (source, *program.files.values()), limits, deadline)
+        if run.was_starved:
+            raise SandboxError("the host was too busy to compile a program")
         if run.status is Status.OK:
             return run
         return replace(run, status=Status.COMPILE_ERROR, stderr=run.stderr or _why(run))
 
     async def run(
-        self, stdin: bytes, limits: Limits, *, deadline: float, call: str | None = None
+        self,
+        stdin: bytes,
+        limits: Limits,
+        *,
+        deadline: float,
+        call: str | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> Run:
-        """Run the loaded program once."""
-        return await self._order({"op": "run", "call": call}, (stdin,), limits, deadline)
+        """Run the loaded program once, with `files` beside it."""
+        files = files or {}
+        order = {"op": "run", "call": call, "files": list(files)}
+        return await self._order(order, (stdin, *files.values()), limits, deadline)
 
     async def close(self) -> None:
         """Take down the container with all that runs in it."""

@@ -29,7 +29,10 @@ class Verdict(StrEnum):
 
 
 Scoring = Literal["all_or_nothing", "fraction", "groups"]
-"""`groups`: a group earns the sum of its tests' weights if all of them pass, else nothing."""
+"""`groups`: a group earns the sum of its tests' weights if all of them pass, else nothing.
+
+Only under `fraction` does a test earn a part of its weight, if a checker program says so.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class TestCase:
     group: str | None = None
 
     call: ClassVar[None] = None
+
+    def checker_program(self, checker: Checker) -> Program | None:
+        """The program that has to check the output, if one has to."""
+        return (self.checker or checker).program
 
     def stdin(self) -> bytes:
         """What the program reads."""
@@ -70,6 +77,10 @@ class CallCase:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 1.0
     group: str | None = None
+
+    def checker_program(self, checker: Checker) -> Program | None:
+        """None: values are compared as they are."""
+        return None
 
     def stdin(self) -> bytes:
         """The arguments; the function itself finds its stdin at the end."""
@@ -123,6 +134,8 @@ class TestResult:
     signal: int | None = None
     stdout_tail: str = ""
     stderr_tail: str = ""
+    points: float = 0.0
+    """1 if it passed; a checker program may give a part of that for an output that did not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ names and units only.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class _File:
         return {name: int(value) for name, value in map(str.split, self.text().splitlines())}
 
 
-def waited_for_cpu_ms(but: frozenset[int]) -> float:
+def waited_for_cpu_ms(but: Container[int]) -> float:
     """How long the processes here, `but` some, were ready to run while the host ran others, in ms.
 
     Only main threads of processes that still live: a lower bound.

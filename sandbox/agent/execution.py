@@ -96,10 +96,12 @@ def sealed(content: bytes, name: str) -> int:
 class Execution:
     """Runs one order to its end."""
 
-    def __init__(self, order: Order, spawner: socket.socket, meter: Meter, but: set[int]) -> None:
+    def __init__(
+        self, order: Order, spawner: socket.socket, meter: Meter, agents: set[int]
+    ) -> None:
         self._order = order
         self._meter = meter
-        self._agents = but
+        self._agents = agents
         self.facts = Facts()
         self.artifact_fd = os.memfd_create("artifact")
         self._cpu_before = meter.cpu_ms()
@@ -127,7 +129,6 @@ class Execution:
         answer = json.loads(message or b'{"error": "the spawner is gone"}')
         if "error" in answer:
             raise JailError(answer["error"])
-        self._init: int = answer["pid"]
         self._pidfd = received[0]
 
     def _stdin(self) -> int:
@@ -225,7 +226,7 @@ class Execution:
         elif elapsed > self._order.deadline_s:
             self._kill("deadline")
         elif elapsed > limits["wall_s"]:
-            self.facts.waited_for_cpu_ms = waited_for_cpu_ms(frozenset({*self._agents, self._init}))
+            self.facts.waited_for_cpu_ms = waited_for_cpu_ms(self._agents)
             self._kill("wall")
 
     def _kill(self, reason: str) -> None:

@@ -76,7 +76,10 @@ class Front:
             case "load":
                 facts = self._load(order, blobs)
             case "run":
-                facts = self._run(self._command, self._files, order, stdin=blobs[0])[0]
+                beside = _files(order["files"], blobs[1:])
+                files = [*self._files, *beside]
+                facts = self._run(self._command, files, order, stdin=blobs[0])[0]
+                _close(beside)
             case other:
                 raise frames.BadFrame(f"unknown order {other}")
         header = asdict(facts)
@@ -86,10 +89,7 @@ class Front:
     def _load(self, order: frames.Header, blobs: Sequence[bytes]) -> Facts:
         self._unload()
         self._command = order["run"]
-        files = [
-            File(name, 0o444, sealed(blob, "file"))
-            for name, blob in zip(order["files"], blobs, strict=True)
-        ]
+        files = _files(order["files"], blobs)
         if order["compile"] is None:
             self._files = files
             return Facts(wait_status=0)
@@ -130,6 +130,11 @@ class Front:
     def _unload(self) -> None:
         _close(self._files)
         self._files = []
+
+
+def _files(names: Sequence[str], contents: Sequence[bytes]) -> list[File]:
+    pairs = zip(names, contents, strict=True)
+    return [File(name, 0o444, sealed(content, "file")) for name, content in pairs]
 
 
 def _close(files: list[File]) -> None:

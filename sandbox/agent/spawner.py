@@ -22,7 +22,7 @@ MAX_FDS = 64
 
 
 def serve(channel: socket.socket) -> dict[str, Any] | None:
-    """Answer each request with init's pid and a pidfd of it, until the front goes away.
+    """Answer each request with a pidfd of the jail's init, until the front goes away.
 
     Returns the request in a run that is to go on in this interpreter, else None.
     """
@@ -42,7 +42,7 @@ def serve(channel: socket.socket) -> dict[str, Any] | None:
                 channel.detach()  # its descriptor is closed and may come to mean something else
                 return request
             pidfd = os.pidfd_open(pid)
-            socket.send_fds(channel, [json.dumps({"pid": pid}).encode()], [pidfd])
+            socket.send_fds(channel, [json.dumps({}).encode()], [pidfd])
             os.close(pidfd)
         for fd in fds:
             os.close(fd)
