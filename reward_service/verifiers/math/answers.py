@@ -51,7 +51,7 @@ _BASED = re.compile(
     r"|_\s*(\d{1,2})|\s*\(?(?:\\text\s*\{\s*)?\(?base\s*\}?\s*(\d+)[\s})]*)"
 )
 _MARKUP = re.compile(r"\\(?:text|mathrm|textbf|textit|textrm|mbox|operatorname|mathbf|rm)\s*(?=\{)")
-_WORD = re.compile(r"[^\W\d_]{4,}|\\text|\\mbox|\\mathrm|\\textbf|\\textit")
+_WORD = re.compile(r"(?<![\\\w])[^\W\d_]{4,}|\\text|\\mbox|\\mathrm|\\textbf|\\textit")
 _FORMULA = re.compile(r"[\d=<>^_+*/|\\]")
 _LEAD = re.compile(
     r"(?:\\text\s*\{\s*)?(?:the\s+)?(?:final\s+)?answer\s*(?:is|:|=)\s*[}:]?\s*|(?:\\approx|=|:)\s*",
