@@ -164,7 +164,8 @@ def undecided_share(rows: list[Row]) -> None:
     cpu_ms = min(_cpu_ms(ours, own) for _ in range(2))
     print(
         f"\nleft to the fallback: {fallback} of {len(answers)} "
-        f"({100 * fallback / len(answers):.1f} %); decided without it: {1000 / cpu_ms:.0f} pairs/s/core"
+        f"({100 * fallback / len(answers):.1f} %); "
+        f"decided without it: {1000 / cpu_ms:.0f} pairs/s/core"
     )
 
 
