@@ -28,7 +28,7 @@ TOOLS = ROOT / ".tools"
 SCRIPTS = ("dev.py", "provision", "benchmarks", "examples", "tests")
 REQUIRE = "RULEGRADE_TEST_REQUIRE"
 CHECKS = (
-    ("ruff", "check", "."),
+    ("ruff", "check", "--no-cache", "."),  # its cache misses a package that appeared since
     ("ruff", "format", "--check", "."),
     ("lint-imports", "--no-logo"),
     ("mypy",),
