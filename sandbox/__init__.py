@@ -17,13 +17,21 @@ from sandbox.base import (
 )
 from sandbox.checkers import CHECKERS, Checker, parse_checker
 from sandbox.containers import DockerSandbox
-from sandbox.judge import Judgement, Submission, TestCase, TestResult, Verdict
 from sandbox.languages import LANGUAGES
+from sandbox.submission import (
+    CallCase,
+    Judgement,
+    Submission,
+    TestCase,
+    TestResult,
+    Verdict,
+)
 
 __all__ = [
     "CHECKERS",
     "LANGUAGES",
     "MAX_LIMITS",
+    "CallCase",
     "Checker",
     "DeadlineExceeded",
     "DockerSandbox",

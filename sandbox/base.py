@@ -103,5 +103,7 @@ class Run:
     cpu_ms: float = 0.0
     wall_ms: float = 0.0
     memory_kb: int = 0
+    result: bytes = b""
+    """What a called function returned, as JSON; empty if it did not return."""
     was_starved: bool = False
     """It ran out of wall time while the host, not the program, kept it from running."""

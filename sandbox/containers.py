@@ -10,10 +10,10 @@ import asyncio
 import secrets
 import socket
 import struct
-import time
 from types import TracebackType
 from typing import Self
 
+from sandbox import canaries
 from sandbox.base import (
     MAX_LIMITS,
     Limits,
@@ -25,10 +25,11 @@ from sandbox.base import (
 )
 from sandbox.docker import ContainerOptions, Engine
 from sandbox.images.build import image_tag
-from sandbox.judge import Judgement, Submission, judge, run_alone
+from sandbox.judge import judge, run_alone
 from sandbox.pool import SlotPool
 from sandbox.seccomp import profile
 from sandbox.slot import AgentSlot
+from sandbox.submission import Judgement, Submission
 
 AGENT_MEMORY_MB = 256
 """For the agent's processes, a run's output on its way, and the compiled program."""
@@ -137,7 +138,7 @@ class DockerSandbox:
             await stream.open(await asyncio.to_thread(engine.attach, container))
             await asyncio.to_thread(engine.start, container)
             await slot.greet(within_s=START_TIMEOUT_S)
-            await _self_test(slot)
+            await canaries.check(slot)
         except SlotLost as error:
             await slot.close()
             raise SandboxUnavailable(
@@ -160,16 +161,6 @@ async def _run_once(
     if run.was_starved:
         return await run_alone(pool, program, stdin, limits, deadline)
     return run
-
-
-async def _self_test(slot: AgentSlot) -> None:
-    """One run through the whole jail; whoever passes it can run programs."""
-    deadline = time.time() + START_TIMEOUT_S
-    program = Program("python", "print(int(input()) + 1)")
-    await slot.compile(program, Limits(), deadline=deadline)
-    run = await slot.run(b"41", Limits(cpu_s=10.0, wall_s=30.0), deadline=deadline)
-    if run.stdout != b"42\n":
-        raise SandboxUnavailable(f"the self-test of a container failed: {run}")
 
 
 class AttachedStream:

@@ -5,97 +5,14 @@ It runs outside the sandbox, and expected outputs never leave it: a slot is give
 one input at a time, and hands back bytes.
 """
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Literal
+from dataclasses import replace
 
 from sandbox.base import MAX_LIMITS, Limits, Program, Run, SandboxError, SlotLost, Status
-from sandbox.checkers import Checker
+from sandbox.flags import flags_of_run, flags_of_source
 from sandbox.pool import SlotPool
+from sandbox.submission import Judgement, Submission, Test, TestResult, Verdict
 
-
-class Verdict(StrEnum):
-    """What was found about a submission, or about one test of it."""
-
-    CORRECT = "correct"
-    WRONG_ANSWER = "wrong_answer"
-    COMPILE_ERROR = "compile_error"
-    RUNTIME_ERROR = "runtime_error"
-    TIME_LIMIT_EXCEEDED = "time_limit_exceeded"
-    MEMORY_LIMIT_EXCEEDED = "memory_limit_exceeded"
-    OUTPUT_LIMIT_EXCEEDED = "output_limit_exceeded"
-    SKIPPED = "skipped"
-    """Of a test only: it could no longer change the score."""
-
-
-Scoring = Literal["all_or_nothing", "fraction", "groups"]
-"""`groups`: a group earns the sum of its tests' weights if all of them pass, else nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class TestCase:
-    """One input with its expected output. A test without a group is a group of its own."""
-
-    __test__ = False  # the name starts as pytest's test classes do
-
-    input: bytes
-    output: bytes
-    checker: Checker | None = None
-    """Instead of the submission's."""
-    weight: float = 1.0
-    group: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A program with all that decides its verdict. ValueError if it holds no test."""
-
-    program: Program
-    tests: tuple[TestCase, ...]
-    checker: Checker = Checker()  # noqa: RUF009 (frozen)
-    limits: Limits = Limits()  # noqa: RUF009 (frozen)
-    scoring: Scoring = "all_or_nothing"
-    allow_nonzero_exit: bool = False
-
-    def __post_init__(self) -> None:
-        """Without a test everything would pass."""
-        if not self.tests:
-            raise ValueError("tests must hold at least one test case")
-        if any(test.weight < 0 for test in self.tests) or not any(t.weight for t in self.tests):
-            raise ValueError("weights must be at least 0, and one of them above 0")
-
-
-@dataclass(frozen=True, slots=True)
-class TestResult:
-    """What one test showed; the tails are for people and may be cut anywhere."""
-
-    __test__ = False
-
-    verdict: Verdict
-    cpu_ms: float = 0.0
-    wall_ms: float = 0.0
-    memory_kb: int = 0
-    exit_code: int | None = None
-    signal: int | None = None
-    stdout_tail: str = ""
-    stderr_tail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """The verdict is `correct`, or that of the first test that was not."""
-
-    verdict: Verdict
-    score: float
-    """0 to 1, by the submission's scoring."""
-    passed: int
-    total: int
-    """Always the number of tests given; a skipped test is not a passed one."""
-    tests: tuple[TestResult, ...]
-    compile_output: str = ""
-    flags: tuple[str, ...] = ()
-    """Hints that the program tried something odd; never part of the score."""
-
+__all__ = ["Verdict", "judge", "run_alone"]
 
 MAX_TAIL = 500
 """Bytes of a program's stdout and stderr kept for a test result."""
@@ -119,11 +36,7 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
         try:
             starved = await _run_tests(progress, pool, deadline)
             if starved is not None:
-                test = submission.tests[starved]
-                run = await run_alone(
-                    pool, submission.program, test.input, submission.limits, deadline
-                )
-                progress.record(starved, run)
+                progress.record(starved, await _repeat(pool, submission, starved, deadline))
         except SlotLost:
             if has_lost_a_slot:
                 raise
@@ -137,15 +50,29 @@ async def _run_tests(progress: "_Progress", pool: SlotPool, deadline: float) -> 
     async with pool.session(submission.program, deadline=deadline) as session:
         progress.compiled = await session.compile()
         while (index := progress.next_test()) is not None:
-            run = await session.run(submission.tests[index].input, submission.limits)
+            test = submission.tests[index]
+            run = await session.run(test.stdin(), submission.limits, call=test.call)
             if run.was_starved:
                 return index
             progress.record(index, run)
     return None
 
 
+async def _repeat(pool: SlotPool, submission: Submission, index: int, deadline: float) -> Run:
+    test = submission.tests[index]
+    return await run_alone(
+        pool, submission.program, test.stdin(), submission.limits, deadline, call=test.call
+    )
+
+
 async def run_alone(
-    pool: SlotPool, program: Program, stdin: bytes, limits: Limits, deadline: float
+    pool: SlotPool,
+    program: Program,
+    stdin: bytes,
+    limits: Limits,
+    deadline: float,
+    *,
+    call: str | None = None,
 ) -> Run:
     """Repeat a run that the host starved, with nothing beside it and `PATIENCE`.
 
@@ -155,7 +82,7 @@ async def run_alone(
     patient = replace(limits, wall_s=min(PATIENCE * limits.wall_s, MAX_LIMITS["wall_s"]))
     async with pool.session(program, deadline=deadline, is_alone=True) as session:
         await session.compile()
-        run = await session.run(stdin, patient)
+        run = await session.run(stdin, patient, call=call)
     if run.was_starved:
         raise SandboxError("the host was too busy to time a run, even with no other run beside it")
     return run
@@ -173,6 +100,8 @@ class _Progress:
         self.compiled: Run | None = None
         self._results: dict[int, TestResult] = {}
         self._failed: set[object] = set()
+        program = submission.program
+        self._flags = flags_of_source(program.language, program.source)
 
     def next_test(self) -> int | None:
         """The first test that was not run and can still change the score."""
@@ -188,6 +117,7 @@ class _Progress:
     def record(self, index: int, run: Run) -> None:
         test = self.submission.tests[index]
         verdict = _verdict(self.submission, test, run)
+        self._flags |= flags_of_run(run, is_call=test.call is not None)
         if verdict is not Verdict.CORRECT:
             self._failed.add(self._group(index))
         self._results[index] = TestResult(
@@ -220,6 +150,7 @@ class _Progress:
             total=len(tests),
             tests=results,
             compile_output=_text(compiled.stderr[:MAX_COMPILE_OUTPUT]),
+            flags=tuple(sorted(self._flags)),
         )
 
     def _has_failed(self, index: int) -> bool:
@@ -235,14 +166,12 @@ class _Progress:
                 return index
 
 
-def _verdict(submission: Submission, test: TestCase, run: Run) -> Verdict:
+def _verdict(submission: Submission, test: Test, run: Run) -> Verdict:
     if run.status is Status.RUNTIME_ERROR and not _is_forgiven(submission, run):
         return Verdict.RUNTIME_ERROR
     if run.status not in (Status.OK, Status.RUNTIME_ERROR):
         return Verdict(run.status.value)
-    checker = test.checker or submission.checker
-    is_right = checker.accepts(test.output, run.stdout)
-    return Verdict.CORRECT if is_right else Verdict.WRONG_ANSWER
+    return test.verdict(run, submission.checker)
 
 
 def _is_forgiven(submission: Submission, run: Run) -> bool:

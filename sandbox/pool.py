@@ -43,8 +43,13 @@ class Slot(Protocol):
     async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
         """Make `program` ready to run; COMPILE_ERROR with the messages if it does not build."""
 
-    async def run(self, stdin: bytes, limits: Limits, *, deadline: float) -> Run:
-        """Run what was compiled last, in a fresh jail."""
+    async def run(
+        self, stdin: bytes, limits: Limits, *, deadline: float, call: str | None = None
+    ) -> Run:
+        """Run what was compiled last, in a fresh jail.
+
+        With `call`, call its function of that name on the JSON in `stdin` instead.
+        """
 
     async def close(self) -> None:
         """Kill and remove it."""
@@ -62,9 +67,9 @@ class Session:
         """OK, or COMPILE_ERROR with the compiler's messages in `stderr`."""
         return await self._slot.compile(self._program, COMPILE_LIMITS, deadline=self._deadline)
 
-    async def run(self, stdin: bytes, limits: Limits) -> Run:
-        """One run in a jail of its own."""
-        return await self._slot.run(stdin, limits, deadline=self._deadline)
+    async def run(self, stdin: bytes, limits: Limits, call: str | None = None) -> Run:
+        """One run in a jail of its own; with `call`, of one function on the JSON in `stdin`."""
+        return await self._slot.run(stdin, limits, deadline=self._deadline, call=call)
 
 
 class SlotPool:

@@ -78,9 +78,11 @@ class AgentSlot:
             return run
         return replace(run, status=Status.COMPILE_ERROR, stderr=run.stderr or _why(run))
 
-    async def run(self, stdin: bytes, limits: Limits, *, deadline: float) -> Run:
+    async def run(
+        self, stdin: bytes, limits: Limits, *, deadline: float, call: str | None = None
+    ) -> Run:
         """Run the loaded program once."""
-        return await self._order({"op": "run"}, (stdin,), limits, deadline)
+        return await self._order({"op": "run", "call": call}, (stdin,), limits, deadline)
 
     async def close(self) -> None:
         """Take down the container with all that runs in it."""
@@ -169,7 +171,7 @@ def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
     try:
         wait_status = facts["wait_status"]
         code = None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
-        stdout, stderr, _ = outputs
+        stdout, stderr, result = outputs
         run = Run(
             Status.OK,
             stdout,
@@ -179,6 +181,7 @@ def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
             cpu_ms=round(float(facts["cpu_ms"]), 1),
             wall_ms=round(float(facts["wall_ms"]), 1),
             memory_kb=int(facts["memory_kb"]),
+            result=result,
             was_starved=_was_starved(facts),
         )
     except (KeyError, TypeError, ValueError) as error:

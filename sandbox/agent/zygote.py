@@ -14,11 +14,15 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import ModuleType
 from typing import NoReturn
 
+from sandbox.agent import driver
+
 WORK = "/box"
 SOURCE = "/box/main.py"
+OURS = "/opt/rulegrade/"
 
 _PRELOAD = """
     abc array ast bisect cmath collections collections.abc contextlib copy ctypes dataclasses
@@ -55,7 +59,7 @@ def warm_up() -> None:
     _hide_ourselves()
     for _ in range(3):
         _renew_streams()
-        _run(_REHEARSAL, _new_main())
+        _guarded(lambda: _execute(_REHEARSAL, _new_module("__main__")))
     gc.collect()
     gc.freeze()
 
@@ -63,15 +67,27 @@ def warm_up() -> None:
 def become(call: str | None) -> NoReturn:
     """Run the program in the work directory; with `call`, its function of that name instead."""
     # Our own frames must not count: some programs recurse up to the default limit.
-    sys.setrecursionlimit(sys.getrecursionlimit() + _depth() + 1)
+    sys.setrecursionlimit(sys.getrecursionlimit() + _depth() + 3)
     os.chdir(WORK)
     _renew_streams()
     _reseed_numpy()
+    with open(SOURCE, "rb", buffering=0) as file:
+        source = file.read()
     if call is None:
-        with open(SOURCE, "rb", buffering=0) as file:
-            source = file.read()
-        _end(_run(source, _new_main()))
-    raise AssertionError("calls are not known here")
+        _end(_guarded(lambda: _execute(source, _new_module("__main__"))))
+    with open(0, "rb", closefd=False) as file:
+        request = file.read()
+    _end(_guarded(lambda: _execute_and_call(source, call, request)))
+
+
+def _execute(source: bytes, module: ModuleType) -> None:
+    exec(compile(source, SOURCE, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+
+
+def _execute_and_call(source: bytes, name: str, request: bytes) -> None:
+    module = _new_module("solution")  # what is guarded by __main__ is no part of a function
+    _execute(source, module)
+    driver.call(module, name, request)
 
 
 def _depth() -> int:
@@ -84,7 +100,7 @@ def _depth() -> int:
 def _hide_ourselves() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
         del sys.modules[name]
-    sys.path[:] = [WORK, *(path for path in sys.path if path not in ("", "/opt/rulegrade"))]
+    sys.path[:] = [WORK, *(path for path in sys.path if path not in ("", OURS.rstrip("/")))]
     sys.argv[:] = ["main.py"]
 
 
@@ -115,22 +131,24 @@ def _reseed_numpy() -> None:
         numpy.random.seed()
 
 
-def _new_main() -> ModuleType:
-    module = ModuleType("__main__")
+def _new_module(name: str) -> ModuleType:
+    module = ModuleType(name)
     module.__dict__.update(__file__=SOURCE, __builtins__=sys.modules["builtins"], __cached__=None)
-    sys.modules["__main__"] = module
+    sys.modules[name] = module
     return module
 
 
-def _run(source: bytes, module: ModuleType) -> int:
-    """Exit status of the program, which this prints to stderr as the interpreter would."""
+def _guarded(action: Callable[[], None]) -> int:
+    """Exit status of an action whose exceptions are printed as the interpreter would."""
     try:
-        exec(compile(source, SOURCE, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+        action()
     except SystemExit as leave:
         return _status(leave.code)
     except BaseException as error:
         trace = error.__traceback__
-        error.__traceback__ = trace and trace.tb_next  # without this frame
+        while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OURS):
+            trace = trace.tb_next  # none of our frames
+        error.__traceback__ = trace
         sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0

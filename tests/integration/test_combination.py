@@ -86,7 +86,7 @@ def test_an_item_to_which_nothing_applies_is_skipped_and_masked(service: LiveSer
 def test_our_failure_makes_the_reward_null_where_it_matters(
     service: LiveService, verifiers: Any, reward: float | None
 ) -> None:
-    result = score(service, RIGHT, verifiers, ground_truth="\\frac{")
+    result = score(service, RIGHT, verifiers, ground_truth="((")
     assert result["components"]["math"]["status"] == "error"
     assert result["components"]["math"]["error"]["code"] == "gold_unparseable"
     assert result["reward"] == reward

@@ -14,20 +14,19 @@ from math import log
 
 from lingua import IsoCode639_1, LanguageDetector, LanguageDetectorBuilder
 
-from reward_service.verifiers.language.function_words import FUNCTION_WORDS
+from reward_service.verifiers.language.frequent_words import FREQUENT_WORDS
 
-LATIN = tuple(FUNCTION_WORDS)
+LATIN = tuple(FREQUENT_WORDS)
 """Languages told apart word by word, ISO 639-1."""
 
 Evidence = tuple[float, ...]
 """Natural log of a word's probability in each language of LATIN."""
 
 SWITCH = 4.0
-CLAUSE_SWITCH = 2.0
-"""Cost of a change of language within a clause, and where a clause or sentence begins."""
+"""Cost of a change of language, and of beginning in another language than the target."""
 
-_FLOOR = 0.02  # least probability of a word in a language: no odd word decides alone
-_NAME_WEIGHT = 0.3  # a capitalised word inside a sentence may be a name, which has no language
+_FLOOR = 0.03  # least probability of a word in a language: no odd word decides alone
+_NAME_WEIGHT = 0.2  # a capitalised word inside a sentence may be a name, which has no language
 _LISTED = 0.9  # probability shared by the languages that list the word
 _CACHED_WORDS = 20_000  # per cache; a fifth of a megabyte of prose has about 5,000
 _ELIDED = frozenset({
@@ -50,7 +49,7 @@ def detector() -> LanguageDetector:
 def evidence(word: str) -> Evidence:
     """What the lower-case `word` says about its language, before any context."""
     head, _, tail = word.replace("’", "'").rpartition("'")
-    listed = [code for code in LATIN if word.replace("’", "'") in FUNCTION_WORDS[code]]
+    listed = [code for code in LATIN if word.replace("’", "'") in FREQUENT_WORDS[code]]
     if not listed and head and tail in _ENGLISH_TAILS:
         listed = ["en"]
     if not listed and head in _ELIDED:
@@ -61,7 +60,8 @@ def evidence(word: str) -> Evidence:
         return _UNIFORM
     values = detector().compute_language_confidence_values(tail)
     # Rounded, so that no difference in the order of summation can reach a verdict.
-    return _logs({v.language.iso_code_639_1.name.lower(): round(v.value, 4) for v in values})
+    guesses = {v.language.iso_code_639_1.name.lower(): round(v.value, 4) for v in values}
+    return _logs(guesses)
 
 
 def _logs(probabilities: dict[str, float]) -> Evidence:
@@ -100,27 +100,25 @@ def is_symbol(word: str) -> bool:
     return len(word) == 1 or (len(word) <= 3 and word.isupper())
 
 
-def label(words: Sequence[str], opens_clause: Sequence[bool], target: str | None) -> list[str]:
+def label(words: Sequence[str], target: str | None) -> list[str]:
     """The language of each word of one sentence; `target` is preferred where evidence is even."""
     home = LATIN.index(target) if target in LATIN else None
     values = [_in_sentence(word, first=i == 0) for i, word in enumerate(words)]
-    start = [0.0 if home in (None, i) else -CLAUSE_SWITCH for i in range(len(LATIN))]
+    start = [0.0 if home in (None, i) else -SWITCH for i in range(len(LATIN))]
     columns = list(zip(*values, strict=True))
     totals = [first + sum(column) for first, column in zip(start, columns, strict=True)]
     best = _best(totals, home)
-    if totals[best] >= sum(map(max, values)) - CLAUSE_SWITCH:  # no change can be worth its cost
+    if totals[best] >= sum(map(max, values)) - SWITCH:  # no change can be worth its cost
         return [LATIN[best]] * len(words)
-    return [LATIN[state] for state in _search(values, opens_clause, start, home)]
+    return [LATIN[state] for state in _search(values, start, home)]
 
 
-def _search(
-    values: list[Evidence], opens_clause: Sequence[bool], scores: list[float], home: int | None
-) -> list[int]:
+def _search(values: list[Evidence], scores: list[float], home: int | None) -> list[int]:
     """Viterbi's search; all changes of language cost the same, so one best predecessor will do."""
     came_from: list[list[int]] = []
-    for word_values, opens in zip(values, opens_clause, strict=True):
+    for word_values in values:
         best = _best(scores, home)
-        entered = scores[best] - (CLAUSE_SWITCH if opens else SWITCH)
+        entered = scores[best] - SWITCH
         came_from.append([i if score >= entered else best for i, score in enumerate(scores)])
         scores = [
             (score if score >= entered else entered) + value
@@ -143,7 +141,7 @@ def _best(scores: list[float], home: int | None) -> int:
 def _as_name(word: str) -> Evidence:
     """Evidence of a capitalised word inside a sentence."""
     lower = word.lower()
-    if any(lower in words for words in FUNCTION_WORDS.values()):
+    if any(lower in words for words in FREQUENT_WORDS.values()):
         return evidence(lower)
     return tuple(_NAME_WEIGHT * value for value in evidence(lower))
 

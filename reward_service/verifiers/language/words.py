@@ -10,13 +10,12 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple
 
-from reward_service.verifiers.language.function_words import FUNCTION_WORDS
+from reward_service.verifiers.language.frequent_words import FREQUENT_WORDS
 from reward_service.verifiers.language.latin import (
-    CLAUSE_SWITCH,
     LATIN,
+    SWITCH,
     doubts,
     is_symbol,
     label,
@@ -45,8 +44,9 @@ _TOKEN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _SCRI
 _OTHER_SCRIPT = re.compile(r"[^\x00-\u02ff\u1e00-\u1eff\u2000-\u2e7f\u3000-\u3004\uff00-\uff20]")
 _SENTENCE = re.compile(r"(?:[^.!?。！？।؟…\n]++|\.(?=\w))+")
 _PART = re.compile(r".{1,4000}(?!\S)|.{1,4000}", re.DOTALL)  # bounds memory without full stops
-_CLAUSE_MARK = re.compile(r"[,;:()\"“”«»—–，；：、]")
-_QUOTE = re.compile(r"\"[^\"\n]{1,80}\"|“[^”\n]{1,80}”|«[^»\n]{1,80}»|「[^」\n]{1,40}」")
+_QUOTE = re.compile(
+    r"\"[^\"\n]{1,80}\"|“[^”\n]{1,80}”|«[^»\n]{1,80}»|(?<!\w)'[^'\n]{1,40}'(?!\w)|「[^」\n]{1,40}」"
+)
 
 _PER_CHARACTER = {"zh": 1 / 1.6, "ja": 1 / 2.2, "th": 1 / 5}
 """Units a character counts. On parallel sentences 1.6 Chinese or 2.2 Japanese characters make one
@@ -54,6 +54,7 @@ English word, so that half a text in each language is a share of one half."""
 
 _JAPANESE_FROM = 0.15  # share of kana from which a sentence's Chinese characters are Japanese
 _JOINERS = frozenset("_@/\\")
+_OPENERS = _JOINERS | {"(", "["}  # a call, an index
 _QUOTED_UNITS = 4  # longest quotation that is quoted matter rather than prose
 _NAME_WORDS = 2  # longest run of capitalised words that is a name in a text of another script
 _EXCUSED_UNITS, _EXCUSED_SHARE = 10, 0.2
@@ -113,7 +114,7 @@ class _Reader:
     def read(self, sentence: str, offset: int) -> None:
         if self._doubts is not None and not _OTHER_SCRIPT.search(sentence):
             found = list(map(self._doubts.__getitem__, _WORD.findall(sentence)))
-            if sum(found) < CLAUSE_SWITCH:
+            if sum(found) < SWITCH:
                 self.tally.units[self._target or ""] += len(found) - found.count(0.0)
                 return
         self._read_closely(sentence, offset)
@@ -141,11 +142,7 @@ class _Reader:
         run = [token for token in run if not _is_formula(token, sentence)]
         if not run:
             return
-        opens = [True]
-        for before, token in pairwise(run):
-            mark = _CLAUSE_MARK.search(sentence, before.end(), token.start())
-            opens.append(mark is not None)
-        labels = label([token.group() for token in run], opens, self._target)
+        labels = label([token.group() for token in run], self._target)
         is_name = self._doubts is None and _is_name(run)
         for token, language in zip(run, labels, strict=True):
             self._add(language, 1.0, (offset + token.start(), offset + token.end()), is_name)
@@ -188,16 +185,17 @@ def _is_formula(token: re.Match[str], sentence: str) -> bool:
     word = token.group()
     if is_symbol(word) or word in _FORMULA_WORDS or not word[1:].islower():
         return not (word.isupper() and len(word) > 3)
-    around = (
-        sentence[max(0, token.start() - 1) : token.start()],
-        sentence[token.end() : token.end() + 2],
+    before = sentence[max(0, token.start() - 1) : token.start()]
+    after = sentence[token.end() : token.end() + 2]
+    if before in _JOINERS or before == "[" or before.isdigit():
+        return True
+    return (
+        after[:1] in _OPENERS or after[:1].isdigit() or (after[:1] == "." and after[1:].isalnum())
     )
-    joined = around[0] in _JOINERS or around[0].isdigit() or around[1][:1] in _JOINERS
-    return joined or around[1][:1].isdigit() or (around[1][:1] == "." and around[1][1:].isalnum())
 
 
 def _is_name(run: list[re.Match[str]]) -> bool:
     words = [token.group() for token in run]
     return len(words) <= _NAME_WORDS and all(
-        word[0].isupper() and word.lower() not in FUNCTION_WORDS["en"] for word in words
+        word[0].isupper() and word.lower() not in FREQUENT_WORDS["en"] for word in words
     )

@@ -53,7 +53,10 @@ _BASED = re.compile(
 _MARKUP = re.compile(r"\\(?:text|mathrm|textbf|textit|textrm|mbox|operatorname|mathbf|rm)\s*(?=\{)")
 _WORD = re.compile(r"[^\W\d_]{4,}|\\text|\\mbox|\\mathrm|\\textbf|\\textit")
 _FORMULA = re.compile(r"[\d=<>^_+*/|\\]")
-_LEAD = re.compile(r"^(?:\\approx|≈|\\simeq|=|:)\s*")
+_LEAD = re.compile(
+    r"(?:\\text\s*\{\s*)?(?:the\s+)?(?:final\s+)?answer\s*(?:is|:|=)\s*[}:]?\s*|(?:\\approx|=|:)\s*",
+    re.IGNORECASE,
+)
 _CAPITALS = re.compile(r"[A-Z]{2,}")
 _SHORT_WORDS = frozenset(
     ("no", "yes", "odd", "one", "two", "six", "ten", "not", "any", "all", "up", "low", "red")
@@ -74,7 +77,7 @@ def read(
     text: str, *, is_reference: bool = False, thousands: bool = True, unit: str = ""
 ) -> Reading:
     """Read an answer; raises Unreadable. `unit` is the reference's, which an answer may repeat."""
-    text = _LEAD.sub("", clean(text))
+    text = _without_lead(clean(text))
     while text.startswith("{") and text.endswith("}") and _wraps(text) and "," not in text:
         text = text[1:-1].strip()
     if not text or not text.strip("{}()[]\\ "):
@@ -102,6 +105,11 @@ def _node(text: str, words: str, *, thousands: bool) -> Node:
         if has_words and not (error.is_final and error.reason != "adjacent_numbers"):
             return Text(words, has_math=bool(_FORMULA.search(_MARKUP.sub("", text))))
         raise
+
+
+def _without_lead(text: str) -> str:
+    lead = _LEAD.match(text)
+    return (text[lead.end() :] if lead else text).strip("* ")
 
 
 def _is_based(digits: str, base: int) -> bool:

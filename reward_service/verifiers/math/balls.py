@@ -183,6 +183,15 @@ def _log(values: list[Any]) -> Any:
     return values[0].log() / values[1].log() if len(values) > 1 else values[0].log()
 
 
+def _extreme(values: list[Any], name: str) -> Any:
+    result = values[0]
+    for value in values[1:]:
+        if isinstance(value, acb):
+            raise NotEvaluable(name)
+        result = getattr(result, name)(value)
+    return result
+
+
 def _factorial(values: list[Any]) -> Any:
     if abs(values[0].real) > 10**6:
         raise TooLarge
@@ -222,6 +231,8 @@ _OPERATIONS: dict[str, Callable[[list[Any]], Any]] = {
     "percent": lambda values: values[0] / 100,
     "deg": lambda values: values[0] * arb.pi() / 180,
     "log": _log,
+    "max": lambda values: _extreme(values, "max"),
+    "min": lambda values: _extreme(values, "min"),
     "ln": _log,
     "!": _factorial,
     "binom": _binomial,

@@ -60,6 +60,7 @@ _SPACES = re.compile(
     r"|~|[\u2000-\u200a\u202f]"
 )
 _FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
+_NUMBER_SETS = re.compile(r"\\(?:mathbb|Bbb)\s*\{?\s*([A-Z])\s*\}?")
 _BARS = re.compile(r"\\[lr]?vert")
 _NEGATED = re.compile(r"\\not\s*(?:=|\\in(?![A-Za-z]))")
 _ENDING = re.compile(r"[\s.,;]+$")
@@ -78,11 +79,15 @@ def clean(text: str) -> str:
 
 
 def _to_ascii(text: str) -> str:
-    text = _INVISIBLE.sub("", text)
+    text = _ungrouped(_INVISIBLE.sub("", text))
     text = _RAISED_RUN.sub(lambda run: "^{" + "".join(_RAISED[c] for c in run[0]) + "}", text)
     text = _LOWERED_RUN.sub(lambda run: "_{" + "".join(_LOWERED[c] for c in run[0]) + "}", text)
     text = _ROOT.sub(lambda root: _SIGNS[root[1]].strip() + "{" + root[2] + "}", text)
     return "".join(c if c.isascii() else _character(c) for c in text)
+
+
+def _ungrouped(text: str) -> str:
+    return _THOUSANDS.sub(lambda number: re.sub(r"\D", "", number[0]), text)
 
 
 def _character(character: str) -> str:
@@ -101,11 +106,12 @@ def _character(character: str) -> str:
 
 
 def _drop_layout(text: str) -> str:
-    text = _THOUSANDS.sub(lambda number: re.sub(r"\D", "", number[0]), text)
+    text = _ungrouped(text)
     text = _COLOURS.sub("", text)
     text = _LAYOUT.sub(" ", text)
     text = _WRAPPERS.sub("", text)
     text = _DOLLARS.sub(" ", text)
+    text = _NUMBER_SETS.sub(r"\\mathbb{\1}", text)
     text = _BARS.sub("|", text)
     text = _NEGATED.sub(lambda sign: r"\notin " if "in" in sign[0] else r"\ne ", text)
     text = _FRACTIONS.sub(r"\\frac", text)

@@ -5,7 +5,7 @@ A rule answers equal, different, or undecided; combining is strict: a list is
 equal only if every item is, and one item proved different is enough.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from reward_service.verifiers.math.decision import Answer, Decision, different, equal, undecided
 from reward_service.verifiers.math.identity import mentions, same_function, symbols
@@ -63,7 +63,9 @@ def _shapes(gold: Node, pred: Node, policy: Policy) -> Decision:
         return _based(gold, pred, policy)
     if isinstance(gold, Ratio) or isinstance(pred, Ratio):
         return _ratios(gold, pred, policy)
-    if isinstance(gold, Matrix) or isinstance(pred, Matrix):
+    if isinstance(gold, Matrix | Group) and isinstance(pred, Matrix):
+        return _matrices(gold, pred, policy)
+    if isinstance(gold, Matrix) and not isinstance(pred, Seq | SetOf):
         return _matrices(gold, pred, policy)
     if isinstance(gold, Group) and isinstance(pred, Group | Seq):
         return _groups(gold, pred, policy)
@@ -74,11 +76,18 @@ def _shapes(gold: Node, pred: Node, policy: Policy) -> Decision:
         if isinstance(gold, SetOp) and isinstance(pred, SetOp):
             return _unions(gold, pred, policy)
     if isinstance(pred, Seq | SetOf):
-        items = {_expanded(item) for item in pred.items}
-        if isinstance(gold, Num | Sym | Op) and isinstance(pred, Seq) and len(items) == 1:
-            return compare(gold, items.pop(), policy)
-        return different("several_candidates", "structure")
+        return _single(pred, gold, lambda item: compare(gold, item, policy))
+    if isinstance(gold, SetOf):
+        return _single(gold, pred, lambda item: compare(item, pred, policy))
     return different("different_kind", "structure")
+
+
+def _single(several: Seq | SetOf, other: Node, comparison: Callable[[Node], Decision]) -> Decision:
+    """A set of one value is that value; `2, 2` says 2 twice."""
+    items = {_expanded(item) for item in several.items}
+    if len(items) == 1 and isinstance(other, Num | Sym | Op | Matrix):
+        return comparison(items.pop())
+    return different("several_candidates" if len(items) > 1 else "different_kind", "structure")
 
 
 def compare_expressions(gold: Expr, pred: Expr, policy: Policy) -> Decision:
@@ -200,7 +209,7 @@ def _two_relations(gold: Relation, pred: Relation, policy: Policy) -> Decision:
     found = compare_relations(gold, pred)
     if found.is_equal or found.reason == "tautology":
         return found
-    if is_inequality(gold) and is_inequality(pred):
+    if is_inequality(gold) or is_inequality(pred):
         return compare_sets(gold, pred) or found
     reference, value = reference_value(gold), value_of(pred)
     if reference is None or isinstance(value, Decision):

@@ -18,9 +18,12 @@ _MAX_CHARACTERS = 600
 _CODE = re.compile(r"__|[\"`;@#]|\b(?:import|lambda|eval|exec|open|print|raise|return)\b|\w\(\s*'")
 _CANDIDATES = re.compile(r"\\(?:lor|vee)\b|\bor\b|\bbut\b|\bmaybe\b|\beither\b", re.IGNORECASE)
 _IMPLIES = re.compile(r"\\(?:to|(?:long)?rightarrow|(?:Long)?[Rr]ightarrow|implies|iff)\b|[→⇒⇔]|=>")
-_UNSAFE_SIZE = re.compile(
-    r"\d{5,}\s*!|!\s*\)\s*!|\^\s*\{?[^{}^]{0,40}\^\s*\{?[^{}^]{0,40}\^|\^\{?\d{5,}"
+_HEAVY = re.compile(
+    r"\\(?:sum|prod|i*int|oint|lim|d?binom|Gamma|zeta|det|partial)(?![a-z])|!|\d{16}"
+    r"|\^\s*\{?\s*[-(]?\s*\d{3}|\^[^^]{0,40}\^|\^\s*\{[^{}]*[{\\!]"
 )
+"""What can make sympy work for minutes: only asked about where the reference has it too."""
+
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _EQUALS = re.compile(r"(?<![<>!:])=|\\approx(?![a-z])|≈|\\simeq(?![a-z])")
 
@@ -35,7 +38,7 @@ def refuse(gold: str, pred: str) -> Decision | None:
     """What Math-Verify must not be asked about, with the verdict such a pair has."""
     if _CODE.search(pred) and not _CODE.search(gold):
         return different("code_characters", "form")
-    if len(pred) > _MAX_CHARACTERS or _UNSAFE_SIZE.search(pred):
+    if len(pred) > _MAX_CHARACTERS or (_HEAVY.search(pred) and not _HEAVY.search(gold)):
         return different("too_large_to_compare", "form")
     if _CANDIDATES.search(pred) and not (_CANDIDATES.search(gold) or "," in gold):
         return different("several_candidates", "form")

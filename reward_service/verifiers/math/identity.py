@@ -202,7 +202,9 @@ def _compare_at(
                 values.append(Evaluator(bindings, is_complex=is_complex).value(side))
             except Undefined:
                 values.append(None)
-            except (NotEvaluable, TooLarge):
+            except TooLarge:
+                return different("too_large_to_compare", "identity")
+            except NotEvaluable:
                 return undecided("not_evaluable", "identity")
         if values[0] is None and values[1] is None:
             return undecided("undefined_here", "identity")

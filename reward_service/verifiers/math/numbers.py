@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flint import arb, fmpq
+from flint import acb, arb, fmpq
 
 from reward_service.verifiers.math.balls import PRECISIONS, Evaluator, NotEvaluable, precision
 from reward_service.verifiers.math.decision import Answer, Decision, different, equal, undecided
@@ -76,6 +76,8 @@ def _compare_balls(gold: Expr, pred: Expr, policy: Policy) -> Decision:
     for bits in PRECISIONS:
         with precision(bits):
             left, right = ball(gold), ball(pred)
+            if isinstance(left, acb) or isinstance(right, acb):
+                left, right = acb(left), acb(right)
             if not left.overlaps(right):
                 return _rounded(gold, pred, left, right, policy) or different(
                     "different_number", "numeric"

@@ -30,6 +30,13 @@ _STARTS_OPERAND = frozenset({"num", "id", "func", "sym"})
 _OPERAND_COMMANDS = frozenset("\\" + name for name in (*FUNCTIONS, *SPELLINGS, *SYMBOLS, *OPERANDS))
 
 
+def _chain(name: str, left: Expr, right: Expr) -> Op:
+    """Sums and products are flat, so that long ones are not deep."""
+    if isinstance(left, Op) and left.name == name:
+        return Op(name, (*left.args, right))
+    return Op(name, (left, right))
+
+
 class Parser(Cursor):
     """Reads expressions; `answers.py` builds lists, sets and relations on top."""
 
@@ -50,7 +57,7 @@ class Parser(Cursor):
         if sign in ("+", "-") and power < _SUM:
             self.take()
             right = self.expression(_SUM)
-            return Op("+", (left, right if sign == "+" else Op("neg", (right,))))
+            return _chain("+", left, right if sign == "+" else Op("neg", (right,)))
         if sign in ("\\pm", "\\mp") and power < _SUM:
             self.take()
             return Op("pm" if sign == "\\pm" else "mp", (left, self.expression(_SUM)))
@@ -70,7 +77,7 @@ class Parser(Cursor):
         if sign == "*" and self.accept("*"):  # Python's power
             return Op("^", (left, self.expression(_POWER)))
         right = self.expression(_PRODUCT)
-        return Op(sign, (left, right))
+        return Op("/", (left, right)) if sign == "/" else _chain("*", left, right)
 
     def _starts_operand(self, token: Token) -> bool:
         if token.kind in _STARTS_OPERAND:
@@ -89,7 +96,7 @@ class Parser(Cursor):
             raise Unreadable("adjacent_numbers", is_final=True)
         if token.text == "\\frac" and isinstance(left, Num) and "." not in left.text:
             return self._mixed_number(left, plain=False)
-        return Op("*", (left, self.expression(_PRODUCT)))
+        return _chain("*", left, self.expression(_PRODUCT))
 
     def _mixed_number(self, whole: Num, *, plain: bool) -> Expr:
         """`1\\frac12` and `1 1/2` are three halves; anything else beside a number is a factor."""

@@ -15,6 +15,7 @@ from reward_service.verifiers.math.exact import NotRational, TooLarge, Undefined
 from reward_service.verifiers.math.identity import coordinate, same_function, symbols
 from reward_service.verifiers.math.numbers import decimal_form, numbers_equal
 from reward_service.verifiers.math.tree import Expr, Group, Node, Num, Op, Relation, Sym
+from reward_service.verifiers.math.vocabulary import CALLABLE
 
 _ZERO = Num(fmpq(0), "0")
 _EQUALITIES = frozenset({"=", "≈", "≡"})
@@ -39,7 +40,9 @@ def is_name(node: Node) -> bool:
     if isinstance(node, Op):
         if node.name.startswith("call ") or node.name == "prime":
             return True
-        return node.name in ("*", "abs") and all(is_name(part) for part in node.args)
+        if node.name == "^":  # an inverse function
+            return isinstance(node.args[0], Sym) and node.args[0].name in CALLABLE
+        return node.name in ("*", "/", "abs") and all(is_name(part) for part in node.args)
     return isinstance(node, Group) and all(is_name(item) for item in node.items)
 
 

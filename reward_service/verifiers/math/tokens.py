@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from reward_service.verifiers.math.tree import Unreadable
 from reward_service.verifiers.math.vocabulary import PLAIN_FUNCTIONS, PLAIN_SYMBOLS
 
-MAX_TOKENS = 1500
+MAX_TOKENS = 4096
 """The longest honest answer in the labelled corpora has under 400."""
 
 _LONGEST_PRODUCT = 3  # letters: xyz is a product, area is a word
@@ -22,7 +22,7 @@ _TOKEN = re.compile(
       (?P<text>{_TEXT}\s*\{{(?P<inner>[^{{}}]*)\}})
     | (?P<env>\\(?:begin|end)\s*\{{(?P<name>[a-zA-Z]+)\*?\}}(?:\s*\{{[clr|\s]*\}})?)
     | (?P<cmd>\\(?:[a-zA-Z]+|.))
-    | (?P<num>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]\d+)?)
+    | (?P<num>(?:\d+(?:\.\d+|\.(?=\\(?:overline|bar|dot)))?|\.\d+)(?:[eE][+-]\d+)?)
     | (?P<letters>[A-Za-z]+)
     | (?P<sign><=|>=|!=|==|\S)
     )""",

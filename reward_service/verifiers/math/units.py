@@ -40,7 +40,8 @@ _SPELLINGS = {
     "liter": "l", "litre": "l", "milliliter": "ml", "millilitre": "ml", "radian": "rad",
     "joule": "j", "watt": "w", "newton": "n", "hertz": "hz", "volt": "v", "ampere": "a",
     "pascal": "pa", "kelvin": "k", "mole": "mol", "usd": "dollar", "buck": "dollar", "¢": "cent",
-    "yr": "year", "gal": "gallon", "kmh": "km/h", "kph": "km/h", "rs": "rupee", "rupees": "rupee",
+    "yr": "year", "gal": "gallon", "kmh": "km/h", "kph": "km/h",
+    "mph": "mi/h", "rs": "rupee", "rupees": "rupee",
     "celsius": "°c", "fahrenheit": "°f", "degree celsius": "°c", "degree fahrenheit": "°f",
     "square unit": "unit^2", "cubic unit": "unit^3", "sq unit": "unit^2",
 }  # fmt: skip
@@ -226,6 +227,5 @@ _KNOWN = (
     | _table("angle", {"rad": 1})
     | _table("energy", {"j": 1, "kj": 1000})
     | _table("power", {"w": 1, "kw": 1000})
-    | _table("speed", {"mph": None})
     | {name: Measure(name, fmpq(1)) for name in _SINGLE}
 )

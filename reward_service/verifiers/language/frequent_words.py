@@ -1,8 +1,9 @@
 """
-Small frequent words of the Latin-script languages, written for this project.
+Frequent words of the Latin-script languages, written for this project.
 
-Character statistics say least about exactly these words ("a", "so", "die"), and
-they are every third word of a text, so they are listed.
+Character statistics say least about small words ("a", "so", "die"), which are
+every third word of a text, and about the words that sister languages share but
+for a letter; so both kinds are listed, the second from the trade of reasoning.
 """
 
 _LISTS = {
@@ -88,5 +89,81 @@ _LISTS = {
         tutti tutto un un'altra una uno va vediamo verso vi viene volta è""",
 }
 
-FUNCTION_WORDS = {language: frozenset(text.split()) for language, text in _LISTS.items()}
+_REASONING = {
+    "en": """
+        zero four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+        seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred
+        thousand million half third quarter twice number numbers sum difference product quotient
+        ratio equation inequality value values result answer problem question solution step case
+        example proof claim assumption contradiction statement theorem formula side length width
+        height angle area volume circle square root power even odd prime factor digit integer
+        fraction average total remaining equal equals larger smaller greater bigger add adding
+        subtract multiply divide compute calculate simplify substitute solve solving assume suppose
+        consider verify prove show obtain follows holds means gives returns list string array loop
+        index word words letter true false none error input output file line day days hour hours
+        minute week month year money price cost dollars people person left more fewer number's
+        algorithm queue program code element elements graph node tree stack python boolean""",
+    "fr": """
+        zéro quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept
+        vingt trente quarante cinquante soixante cent mille million moitié tiers quart double
+        nombre nombres chiffre somme différence produit rapport équation inégalité valeur valeurs
+        résultat réponse problème question étape cas exemple preuve hypothèse contradiction énoncé
+        théorème formule côté côtés longueur largeur hauteur angle aire cercle carré racine
+        puissance pair impair premiers facteur entier fraction moyenne reste égal égale égaux
+        ajoute ajouter soustraire multiplier diviser calculer calculons simplifier remplacer
+        résoudre supposons considérons vérifier vérifions montrer obtient trouve trouver signifie
+        donne renvoie liste chaîne tableau boucle indice mot mots lettre vrai faux erreur jour
+        jours heure heures semaine mois année argent prix personnes attendez remarquons soit""",
+    "de": """
+        null vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn zwanzig
+        dreißig vierzig fünfzig sechzig hundert tausend hälfte drittel viertel doppelte zahl zahlen
+        ziffer summe differenz produkt verhältnis gleichung ungleichung wert werte ergebnis antwort
+        aufgabe frage lösung schritt fall fälle beispiel beweis annahme widerspruch behauptung satz
+        formel seite seiten länge breite höhe winkel fläche kreis quadrat wurzel potenz gerade
+        ungerade primzahl faktor ganze bruch durchschnitt rest gleich größer kleiner addieren
+        subtrahieren multiplizieren dividieren berechnen vereinfachen einsetzen lösen prüfen zeigen
+        angenommen betrachten folgt ergibt bedeutet liefert liste zeichenkette schleife wort
+        buchstabe wahr falsch fehler tag tage stunde stunden woche monat jahr geld preis person""",
+    "es": """
+        cero cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis
+        diecisiete dieciocho diecinueve veinte treinta cuarenta cincuenta cien ciento mil millón
+        mitad tercio cuarto doble número números cifra suma diferencia producto razón ecuación
+        desigualdad valor valores resultado respuesta problema pregunta solución paso caso casos
+        ejemplo prueba hipótesis contradicción enunciado teorema fórmula lado lados longitud ancho
+        largo altura ángulo área círculo cuadrado raíz potencia par impar primos factor entero
+        enteros fracción promedio resto igual iguales sumar restar multiplicar dividir calcular
+        calculamos simplificar sustituir resolver supongamos consideremos comprobar verificar
+        demostrar obtener encontramos significa devuelve lista cadena arreglo bucle índice palabra
+        letra verdadero falso día días hora horas semana mes año dinero precio personas queda
+        quedan espera bueno salvo pequeño pequeña línea número""",
+    "pt": """
+        zero quatro cinco seis sete oito nove dez onze doze treze catorze quatorze quinze dezesseis
+        dezessete dezoito dezenove vinte trinta quarenta cinquenta cem cento mil milhão metade terço
+        quarto dobro número números algarismo soma diferença produto razão equação desigualdade
+        valor valores resultado resposta problema pergunta solução passo caso casos exemplo prova
+        hipótese contradição enunciado teorema fórmula lado lados comprimento largura altura ângulo
+        área círculo quadrado raiz potência par ímpar primos fator inteiro inteiros fração média
+        resto igual iguais somar subtrair multiplicar dividir calcular calculamos simplificar
+        substituir resolver suponha suponhamos considere verificar conferir mostrar obter
+        encontramos significa devolve retorna lista cadeia vetor laço índice palavra letra
+        verdadeiro falso erro dia dias hora horas semana mês ano dinheiro preço pessoas resta
+        restam espera certo exceto pequeno pequena linha""",
+    "it": """
+        zero quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici
+        sedici diciassette diciotto diciannove venti trenta quaranta cinquanta cento mille milione
+        metà terzo quarto doppio numero numeri cifra somma differenza prodotto rapporto equazione
+        disuguaglianza valore valori risultato risposta problema domanda soluzione passo passaggio
+        caso casi esempio prova ipotesi contraddizione enunciato testo teorema formula lati
+        lunghezza larghezza altezza angolo angoli area cerchio quadrato radice potenza pari dispari
+        primi fattore intero interi frazione media resto uguale uguali sommare sottrarre
+        moltiplicare dividere calcolare calcoliamo semplificare sostituire risolvere supponiamo
+        consideriamo verificare controllare dimostrare ottenere troviamo significa restituisce
+        lista stringa ciclo indice parola lettera vero falso errore giorno giorni ora ore settimana
+        mese anno denaro prezzo persone rimane rimangono aspetta tranne piccolo piccola riga""",
+}
+
+FREQUENT_WORDS = {
+    language: frozenset(f"{text} {_REASONING[language]}".split())
+    for language, text in _LISTS.items()
+}
 """ISO 639-1 code to words, lower case."""

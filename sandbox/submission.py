@@ -1,0 +1,141 @@
+"""
+What the judge is given and what it gives back.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+
+from sandbox.base import Limits, Program, Run
+from sandbox.checkers import Checker
+from sandbox.languages import language_named
+from sandbox.values import equal, parse_result
+
+
+class Verdict(StrEnum):
+    """What was found about a submission, or about one test of it."""
+
+    CORRECT = "correct"
+    WRONG_ANSWER = "wrong_answer"
+    COMPILE_ERROR = "compile_error"
+    RUNTIME_ERROR = "runtime_error"
+    TIME_LIMIT_EXCEEDED = "time_limit_exceeded"
+    MEMORY_LIMIT_EXCEEDED = "memory_limit_exceeded"
+    OUTPUT_LIMIT_EXCEEDED = "output_limit_exceeded"
+    SKIPPED = "skipped"
+    """Of a test only: it could no longer change the score."""
+
+
+Scoring = Literal["all_or_nothing", "fraction", "groups"]
+"""`groups`: a group earns the sum of its tests' weights if all of them pass, else nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestCase:
+    """One input with its expected output. A test without a group is a group of its own."""
+
+    __test__ = False  # the name starts as pytest's test classes do
+
+    input: bytes
+    output: bytes
+    checker: Checker | None = None
+    """Instead of the submission's."""
+    weight: float = 1.0
+    group: str | None = None
+
+    call: ClassVar[None] = None
+
+    def stdin(self) -> bytes:
+        """What the program reads."""
+        return self.input
+
+    def verdict(self, run: Run, checker: Checker) -> Verdict:
+        """The verdict on a run that ended well."""
+        is_right = (self.checker or checker).accepts(self.output, run.stdout)
+        return Verdict.CORRECT if is_right else Verdict.WRONG_ANSWER
+
+
+@dataclass(frozen=True, slots=True)
+class CallCase:
+    """One call of a function of the program, with the value it should return, as plain JSON.
+
+    `call` is `name`, or `Class.method` of an instance made without arguments. Python only.
+    """
+
+    call: str
+    args: tuple[Any, ...]
+    expected: Any
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    weight: float = 1.0
+    group: str | None = None
+
+    def stdin(self) -> bytes:
+        """The arguments; the function itself finds its stdin at the end."""
+        return json.dumps({"args": self.args, "kwargs": dict(self.kwargs)}).encode()
+
+    def verdict(self, run: Run, checker: Checker) -> Verdict:
+        """The verdict on a run that ended well; without a returned value it did not."""
+        try:
+            is_right = equal(self.expected, parse_result(run.result))
+        except ValueError:
+            return Verdict.RUNTIME_ERROR
+        return Verdict.CORRECT if is_right else Verdict.WRONG_ANSWER
+
+
+Test = TestCase | CallCase
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A program with all that decides its verdict. ValueError if it holds no test."""
+
+    program: Program
+    tests: tuple[Test, ...]
+    checker: Checker = Checker()  # noqa: RUF009 (frozen)
+    limits: Limits = Limits()  # noqa: RUF009 (frozen)
+    scoring: Scoring = "all_or_nothing"
+    allow_nonzero_exit: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be judged; without a test everything would pass."""
+        if not self.tests:
+            raise ValueError("tests must hold at least one test case")
+        if any(test.weight < 0 for test in self.tests) or not any(t.weight for t in self.tests):
+            raise ValueError("weights must be at least 0, and one of them above 0")
+        calls = any(test.call is not None for test in self.tests)
+        if calls and not language_named(self.program.language).is_warm:
+            raise ValueError("functions can be called in python only")
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What one test showed; the tails are for people and may be cut anywhere."""
+
+    __test__ = False
+
+    verdict: Verdict
+    cpu_ms: float = 0.0
+    wall_ms: float = 0.0
+    memory_kb: int = 0
+    exit_code: int | None = None
+    signal: int | None = None
+    stdout_tail: str = ""
+    stderr_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict is `correct`, or that of the first test that was not."""
+
+    verdict: Verdict
+    score: float
+    """0 to 1, by the submission's scoring."""
+    passed: int
+    total: int
+    """Always the number of tests given; a skipped test is not a passed one."""
+    tests: tuple[TestResult, ...]
+    compile_output: str = ""
+    flags: tuple[str, ...] = ()
+    """Hints that the program tried something odd; never part of the score."""

@@ -1,0 +1,47 @@
+"""The start-up check passes real slots and no others."""
+
+import subprocess
+import sys
+
+import pytest
+
+from sandbox import DockerSandbox, Limits, Program, Run, SandboxUnavailable, Status
+from sandbox.canaries import check
+from sandbox.images.build import BASE
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class BareSlot:
+    """Runs programs as the user of the tests, with no isolation at all."""
+
+    is_usable = True
+
+    def __init__(self) -> None:
+        self._source = ""
+
+    async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
+        self._source = "print(42)" if program.language == "cpp" else program.source
+        return Run(Status.OK)
+
+    async def run(
+        self, stdin: bytes, limits: Limits, *, deadline: float, call: str | None = None
+    ) -> Run:
+        command = [sys.executable, "-c", self._source]
+        done = subprocess.run(  # noqa: ASYNC221
+            command, input=stdin, capture_output=True, check=False
+        )
+        return Run(Status.OK, done.stdout, done.stderr, done.returncode)
+
+    async def close(self) -> None:
+        return
+
+
+async def test_a_slot_without_isolation_is_refused_by_name() -> None:
+    with pytest.raises(SandboxUnavailable, match="no sockets"):
+        await check(BareSlot())
+
+
+async def test_an_image_without_an_agent_is_refused(built: None) -> None:
+    with pytest.raises(SandboxUnavailable):
+        await DockerSandbox(BASE, slots=1).start()
