@@ -14,9 +14,11 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python must be told, no
 import argparse
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from provision.console import Log, SetupError, say
+from provision.debian import ensure_program
 from provision.engine import ensure_engine
 from provision.environment import prepare
 from provision.redis_server import ensure_redis
@@ -28,7 +30,7 @@ TOOLS = ROOT / ".tools"
 SCRIPTS = ("dev.py", "provision", "benchmarks", "examples", "tests")
 REQUIRE = "RULEGRADE_TEST_REQUIRE"
 CHECKS = (
-    ("ruff", "check", "."),
+    ("ruff", "check", "--no-cache", "."),  # its cache misses a package that appeared since
     ("ruff", "format", "--check", "."),
     ("lint-imports", "--no-logo"),
     ("mypy",),
@@ -100,22 +102,23 @@ def _check(bin_dir: Path) -> int:
 
 def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
     """Run checks and tests. What this machine cannot have is skipped and named at the end."""
+    parts: dict[str, Callable[[], None]] = {
+        "docker": lambda: ensure_engine(bin_dir, log=LOG),
+        "redis": lambda: ensure_redis(TOOLS, log=LOG),
+        "curl": lambda: ensure_program("curl", log=LOG),
+    }
     missing = {}
-    failed = 0
-    try:
-        ensure_engine(bin_dir, log=LOG)
-    except SetupError as error:
-        missing["docker"] = str(error)
-    else:
+    for name, ensure in parts.items():
+        try:
+            ensure()
+        except SetupError as error:
+            missing[name] = str(error)
+    if "docker" not in missing:
         _build_image(bin_dir)
-    try:
-        ensure_redis(TOOLS, log=LOG)
-    except SetupError as error:
-        missing["redis"] = str(error)
-    failed |= _check(bin_dir)
+    failed = _check(bin_dir)
     say("pytest")
     given = set(filter(None, os.environ.get(REQUIRE, "").split(",")))
-    os.environ[REQUIRE] = ",".join(sorted(given | ({"docker", "redis"} - missing.keys())))
+    os.environ[REQUIRE] = ",".join(sorted(given | (parts.keys() - missing.keys())))
     failed |= _call(bin_dir / "python", "-m", "pytest", *pytest_arguments)
     for name, reason in missing.items():
         say(f"Skipped every test that needs {name}.\n{reason}")
