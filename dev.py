@@ -14,9 +14,11 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python must be told, no
 import argparse
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from provision.console import Log, SetupError, say
+from provision.debian import ensure_program
 from provision.engine import ensure_engine
 from provision.environment import prepare
 from provision.redis_server import ensure_redis
@@ -28,7 +30,7 @@ TOOLS = ROOT / ".tools"
 SCRIPTS = ("dev.py", "provision", "benchmarks", "examples", "tests")
 REQUIRE = "RULEGRADE_TEST_REQUIRE"
 CHECKS = (
-    ("ruff", "check", "."),
+    ("ruff", "check", "--no-cache", "."),  # its cache misses a package that appeared since
     ("ruff", "format", "--check", "."),
     ("lint-imports", "--no-logo"),
     ("mypy",),
@@ -39,8 +41,11 @@ VERBS = {
     "run": "score examples/batch.jsonl over HTTP, then keep serving",
     "test": "run every check and every test; further arguments go to pytest",
     "check": "run lint, layer rules and types",
-    "bench": "measure how fast the service answers on this machine",
+    "bench": "measure one part on this machine; further arguments go to the measurement",
 }
+OVER_HTTP = ("service", "corpora")
+"""Measurements of a running service; the others call the part they measure."""
+BENCHMARKS = (*OVER_HTTP, "rules", "math")
 
 
 def main() -> int:
@@ -50,7 +55,7 @@ def main() -> int:
     places = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(TOOLS)]
     os.environ["PATH"] = os.pathsep.join(places)
     try:
-        if options.verb in ("run", "bench"):
+        if options.verb == "run" or (options.verb == "bench" and options.part in OVER_HTTP):
             refuse_busy_port(options.port)
         bin_dir = prepare(ROOT, log=LOG)
         return _run_verb(options, bin_dir, rest)
@@ -68,6 +73,7 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     parsers["run"].add_argument("--once", action="store_true", help="exit after the table")
     for name in ("run", "bench"):
         parsers[name].add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
+    parsers["bench"].add_argument("part", nargs="?", choices=BENCHMARKS, default="service")
     options, rest = parser.parse_known_args()
     if rest and options.verb not in ("test", "bench"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
@@ -81,11 +87,16 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
         return _test(bin_dir, rest)
     if options.verb == "setup":
         return 0
+    measure: list[Path | str] = (
+        [bin_dir / "python", "-m", f"benchmarks.{options.part}"] if "part" in options else []
+    )
+    if measure and options.part not in OVER_HTTP:
+        return _call(*measure, *rest)
     ensure_engine(bin_dir, log=LOG)
     _build_image(bin_dir)
-    if options.verb == "bench":
+    if measure:
         with running_service(ROOT, bin_dir, port=options.port) as (_, url):
-            return _call(bin_dir / "python", "benchmarks/service.py", "--url", url, *rest)
+            return _call(*measure, "--url", url, *rest)
     return serve_example(ROOT, bin_dir, port=options.port, once=options.once)
 
 
@@ -100,22 +111,23 @@ def _check(bin_dir: Path) -> int:
 
 def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
     """Run checks and tests. What this machine cannot have is skipped and named at the end."""
+    parts: dict[str, Callable[[], None]] = {
+        "docker": lambda: ensure_engine(bin_dir, log=LOG),
+        "redis": lambda: ensure_redis(TOOLS, log=LOG),
+        "curl": lambda: ensure_program("curl", log=LOG),
+    }
     missing = {}
-    failed = 0
-    try:
-        ensure_engine(bin_dir, log=LOG)
-    except SetupError as error:
-        missing["docker"] = str(error)
-    else:
+    for name, ensure in parts.items():
+        try:
+            ensure()
+        except SetupError as error:
+            missing[name] = str(error)
+    if "docker" not in missing:
         _build_image(bin_dir)
-    try:
-        ensure_redis(TOOLS, log=LOG)
-    except SetupError as error:
-        missing["redis"] = str(error)
-    failed |= _check(bin_dir)
+    failed = _check(bin_dir)
     say("pytest")
     given = set(filter(None, os.environ.get(REQUIRE, "").split(",")))
-    os.environ[REQUIRE] = ",".join(sorted(given | ({"docker", "redis"} - missing.keys())))
+    os.environ[REQUIRE] = ",".join(sorted(given | (parts.keys() - missing.keys())))
     failed |= _call(bin_dir / "python", "-m", "pytest", *pytest_arguments)
     for name, reason in missing.items():
         say(f"Skipped every test that needs {name}.\n{reason}")
@@ -130,8 +142,8 @@ def _build_image(bin_dir: Path) -> None:
     LOG.run([bin_dir / "rulegrade", "sandbox", "build"])
 
 
-def _call(program: Path, *arguments: str) -> int:
-    return subprocess.run([str(program), *arguments], cwd=ROOT).returncode
+def _call(*command: Path | str) -> int:
+    return subprocess.run([str(part) for part in command], cwd=ROOT).returncode
 
 
 if __name__ == "__main__":

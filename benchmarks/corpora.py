@@ -1,7 +1,7 @@
 """
 How right a running service is on labelled data, over HTTP.
 
-    python benchmarks/corpora.py --url http://127.0.0.1:8000 --data ../shared/data
+    python3 dev.py bench corpora --data ../shared/data
 
 Programs: every reference must be rewarded, every wrong solution must not. Mathematics: the first
 rows without a policy or suspect mark. Labels are the data's; a row that differs is printed.

@@ -27,7 +27,7 @@ def main() -> None:
     if peers is not None:
         show_peers(peers)
     show_language("tests/data/language.jsonl", read("language.jsonl"))
-    show_language("tests/data/language_held_out.jsonl", read("language_held_out.jsonl"))
+    show_language("tests/data/language_mixes.jsonl", read("language_mixes.jsonl"))
     show_speed()
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\nPeak memory of this process: {peak_mb:.0f} MB")

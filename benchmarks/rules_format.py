@@ -83,7 +83,8 @@ def show_peers(python: str) -> None:
         for peer, (kind, _) in PEER_CONTRACTS.items()
         for case in _contract_cases(kind, cases)
     ]
-    spam = ["<think>" * 14_000, "<think>abcdefgh</think><answer>4</answer>" * 2_500]
+    spam = ["<think>" * 14_000, "<think>" + "</think>" * 12_500]
+    spam.append("<think>\n" + "a\n</think>\n<answer>\n" * 5_000)
     asked += [{"peer": peer, "text": text} for peer in PEER_CONTRACTS for text in spam]
     script = Path(__file__).with_name("rules_peers.py")
     done = subprocess.run(  # the interpreter is the caller's own argument

@@ -20,6 +20,15 @@ def can_install() -> bool:
     )
 
 
+def ensure_program(name: str, *, log: Log) -> None:
+    """Have `name`, whose package is called the same, on PATH; SetupError says how to get it."""
+    if shutil.which(name):
+        return
+    if not can_install():
+        raise SetupError(f"No program {name}. Debian or Ubuntu: sudo apt-get install -y {name}")
+    install(name, log=log)
+
+
 def install(package: str, *, log: Log) -> None:
     """Install `package` without its recommendations. SetupError after three tries."""
     say(f"Installing the Debian package {package}")

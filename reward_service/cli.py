@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sandbox.images.build import build_image
 
 from reward_service import __version__
 from reward_service.api.keys import new_api_key
@@ -21,6 +20,7 @@ from reward_service.schemas import VerifierSpec
 from reward_service.settings import BadSettings, Settings, load_settings
 from reward_service.telemetry import configure_logging
 from sandbox import SandboxUnavailable
+from sandbox.images.build import build_image
 
 OK, FAILED, MISUSED = 0, 1, 2
 

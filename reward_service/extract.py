@@ -25,6 +25,7 @@ _ANSWER, _END_ANSWER = "<answer>", "</answer>"
 _LATEX = re.compile(r"\\(?:boxed|fbox)[ \t\n]{0,8}\{|\\.|[{}]", re.DOTALL)
 _FENCE_LINE = re.compile(r"(`{3,}|~{3,})([^\n]*)")
 _FENCE_INDENT = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?")
+_TRAILING_FENCE = re.compile(r"(?<=[^`~\s])[ \t]*(?:`{3,}|~{3,})\s*\Z")  # closed on a line of code
 _INFO_WORD = re.compile(r"[\w+#.-]+")
 
 _ALIASES = {
@@ -182,6 +183,8 @@ def _closes(opening: re.Match[str], match: re.Match[str]) -> bool:
 def _fence(text: str, opened: tuple[re.Match[str], int], stop: int, end: int | None) -> Fence:
     match, indent = opened
     code = text[min(match.end() + 1, stop) : stop]
+    if end is None:
+        code = _TRAILING_FENCE.sub("", code)
     if indent:
         code = re.sub(rf"(?m)^[ \t]{{1,{indent}}}", "", code)
     word = _INFO_WORD.search(match[2])

@@ -33,7 +33,13 @@ class Attempt:
 class Verifier(BaseModel):
     """Parameters of one rule; calling it applies the rule."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
 
     place: ClassVar[Place]
     needs_ground_truth: ClassVar[bool] = False

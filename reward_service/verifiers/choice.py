@@ -7,18 +7,20 @@ options never pays.
 """
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from reward_service.extract import AnswerFrom, answer_text, find_spans
+from reward_service.extract import AnswerFrom, answer_text, boxed_spans, find_spans
 from reward_service.verdicts import Failure, Outcome, Score, Verdict
 from reward_service.verifiers.base import Attempt, Place, Rule
 from reward_service.verifiers.exact import SHOWN, normalised
 
 Letter = Annotated[str, Field(pattern=r"^[A-Z]$")]
 
+_BOXES_READ = 16  # last boxes compared with each other
 _MAX_ANSWER = 4_000  # characters; a longer text names no single option
 _WRAPPERS = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf|boxed|fbox)[ \t]{0,4}\{|[{}$*_`\"]")
 _LEAD = re.compile(
@@ -27,10 +29,12 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _ALONE = re.compile(r"[(\[]?([A-Za-z])[)\].:]{0,2}")
-_LABELLED = re.compile(r"[(\[]?([A-Z])(?:[)\]][.:,]?|[.:]|\s?[-–—])\s{1,8}(\S[^\n]*)")
+_LABELLED = re.compile(r"[(\[]?([A-Z])([)\]][.:,]?|[.:]|\s?[-–—])?\s{1,8}(\S[^\n]*)")
+_NEGATION = re.compile(r"\b(?:not|neither|nor|except|cannot)\b|n['’]t\b", re.IGNORECASE)
 _MENTION = re.compile(
     r"[(\[]([A-Z])[)\]]|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer(?:\s(?:is|choice))?:?)\s\(?([A-Z])\b"
-    r"|\b([B-HJ-Z])\b(?!['’.]\w)|\b(A)\b(?=\s*(?:[,;.)]|$|and\b|or\b|is\b))"
+    r"|(?<![A-Za-z0-9°])([B-HJ-Z])(?![A-Za-z0-9]|['’.]\w)"
+    r"|(?<![A-Za-z0-9])(A)(?=\s*(?:[,;.:)/&|+]|$)|\s+(?:and|or|is|[B-Z])\b)"
 )
 
 
@@ -52,9 +56,9 @@ class Choice(Rule):
         wanted = {self._named(reference) for reference in attempt.ground_truth}
         if not wanted or None in wanted or "" in wanted:
             return Failure("reference_is_no_option", "reference", "not one letter or option text")
-        answer = self._answer(attempt)
+        answer, boxes = self._answer(attempt)
         details = {"extracted": answer[:SHOWN]}
-        found = self._named(answer)
+        found = self._named(answer) if len({self._named(box) for box in boxes}) < 2 else ""
         if found is None:
             return Score(Verdict.NO_ANSWER, 0.0, "no_option_named", details)
         if not found:
@@ -64,12 +68,16 @@ class Choice(Rule):
             return Score(Verdict.CORRECT, 1.0, "right_option", details)
         return Score(Verdict.WRONG_ANSWER, 0.0, "wrong_option", details)
 
-    def _answer(self, attempt: Attempt) -> str:
-        spans = find_spans(attempt.completion, think_prefilled=attempt.think_prefilled)
-        answer = answer_text(attempt.completion, spans, self.extract)
+    def _answer(self, attempt: Attempt) -> tuple[str, list[str]]:
+        """The committed answer, and the last boxes of the text it was taken from."""
+        completion = attempt.completion
+        spans = find_spans(completion, think_prefilled=attempt.think_prefilled)
+        answer = answer_text(completion, spans, self.extract)
         if answer is None and self.extract == "auto":
-            answer = attempt.completion[spans.final :].rstrip().rpartition("\n")[2]
-        return (answer or "").strip()
+            answer = completion[spans.final :].rstrip().rpartition("\n")[2]
+        scope = completion[slice(*spans.answer)] if spans.answer else completion[spans.final :]
+        boxes = deque(boxed_spans(scope), maxlen=_BOXES_READ) if self.extract == "auto" else ()
+        return (answer or "").strip(), [scope[start:end] for start, end in boxes]
 
     def _named(self, answer: str) -> str | None:
         """The letter of the one option named, "" for several, None for none."""
@@ -80,6 +88,8 @@ class Choice(Rule):
             letter = self._by_text(form) or self._by_letter(form.strip().rstrip(".!"))
             if letter is not None:
                 return letter
+        if _NEGATION.search(text):
+            return None
         mentioned = {next(filter(None, match.groups())) for match in _MENTION.finditer(text)}
         mentioned = {letter for letter in mentioned if self._exists(letter)}
         return ("" if len(mentioned) > 1 else mentioned.pop()) if mentioned else None
@@ -92,10 +102,11 @@ class Choice(Rule):
         labelled = _LABELLED.fullmatch(text)
         if labelled is None or not self._exists(labelled[1]):
             return None
-        said = self._by_text(labelled[2])
-        if said is not None and said != labelled[1]:
-            return ""
-        return labelled[1] if said is not None or not _MENTION.search(labelled[2]) else None
+        letter, delimiter, rest = labelled.groups()
+        said = self._by_text(rest)
+        if said is not None:
+            return letter if said == letter else ""
+        return letter if delimiter and not _MENTION.search(rest) else None
 
     def _by_text(self, text: str) -> str | None:
         wanted = normalised(text)

@@ -7,7 +7,7 @@ Two pure halves around a run in the sandbox: `submission` takes the program out 
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from reward_service.extract import CodeFrom, code_text, find_spans
 from reward_service.verdicts import Score, Verdict
@@ -28,7 +28,7 @@ MAX_TESTS = 1_000
 MAX_TEST_TEXT = 16 * 2**20
 SHOWN_TESTS = 20
 
-_CLOSED = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+_CLOSED = Verifier.model_config
 
 
 def _is_language(name: str) -> str:
@@ -73,7 +73,6 @@ class RunLimits(BaseModel):
 class Code(Verifier):
     """The completion's program passes its tests, each in a fresh jail."""
 
-    model_config = _CLOSED
     place: ClassVar[Place] = "sandbox"
 
     language: Annotated[

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from reward_client import RewardClient, RewardServiceError, Unreachable
 
+from reward_client import RewardClient, RewardServiceError, Unreachable
 from reward_service.api.keys import new_api_key
 from tests.live_service import LiveService, live_service
 

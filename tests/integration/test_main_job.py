@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -198,15 +199,16 @@ def test_the_same_work_is_done_once(service: LiveService) -> None:
 
 def test_a_service_killed_with_9_leaves_nothing_behind(tmp_path: Path) -> None:
     before = {c.id for c in _containers()}
-    with live_service(tmp_path) as doomed:
+    with live_service(tmp_path, sandbox_slots=3) as doomed:
         doomed.score(batch(list(completions(8))))
-        mine = {c.id for c in _containers()} - before
+        owners = Counter(c.labels["rulegrade.sandbox"] for c in _containers() if c.id not in before)
+        mine = [owner for owner, count in owners.items() if count == 3]
         assert mine
         doomed.process.kill()
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and any(c.id in mine for c in _containers()):
+    while (left := _owned_by(mine)) and time.monotonic() < deadline:
         time.sleep(0.5)
-    assert not [c.id for c in _containers() if c.id in mine]
+    assert not left
 
 
 def test_after_sigterm_the_request_in_flight_is_answered(tmp_path: Path) -> None:
@@ -221,6 +223,10 @@ def test_after_sigterm_the_request_in_flight_is_answered(tmp_path: Path) -> None
         assert answers[0]["rewards"] == [1.0] * 40
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{leaving.url}/livez", timeout=10)
+
+
+def _owned_by(owners: list[str]) -> list[str]:
+    return [c.id for c in _containers() if c.labels["rulegrade.sandbox"] in owners]
 
 
 def _containers() -> list[Any]:

@@ -1,6 +1,9 @@
 """The language rule: shares on labelled text, what is neutral, and what cannot hide."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from reward_service.verdicts import Failure, Outcome, Score, Skip, Verdict
 from reward_service.verifiers.base import Attempt
 from reward_service.verifiers.language import Language
+from reward_service.verifiers.language.words import tally
 
 DATA = Path(__file__).parents[1] / "data"
 LABELLED = [json.loads(line) for line in (DATA / "language.jsonl").read_text("utf-8").splitlines()]
@@ -101,6 +105,27 @@ def test_foreign_spans_are_offsets_into_the_completion() -> None:
     (span,) = outcome.details["foreign"]
     assert text[span["start"] : span["end"]] == "然后乘以二"
     assert span["language"] == "zh"
+
+
+def test_shares_are_the_same_in_another_process() -> None:
+    """Another hash seed and another order of first sight must not move a share."""
+    cases = LABELLED[60:]
+    program = (
+        "import json, sys\n"
+        "from reward_service.verifiers.language.words import tally\n"
+        "cases = json.load(sys.stdin)\n"
+        "print([sorted(tally(c['text'], c['target']).units.items()) for c in cases[::-1]][::-1])"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+    )
+    here = [sorted(tally(case["text"], case["target"]).units.items()) for case in cases]
+    assert other.stdout.strip() == repr(here)
 
 
 @given(st.text(alphabet='ab你の한дई `$\\[]()#"“”\n\x00\ufffd.{}<>', max_size=300))

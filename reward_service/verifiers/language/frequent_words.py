@@ -102,7 +102,11 @@ _REASONING = {
         consider verify prove show obtain follows holds means gives returns list string array loop
         index word words letter true false none error input output file line day days hour hours
         minute week month year money price cost dollars people person left more fewer number's
-        algorithm queue program code element elements graph node tree stack python boolean""",
+        algorithm queue program code element elements graph node tree stack python boolean
+        ad also bin come dies double due era fall fare font gut hat hay long man men moment null
+        ore pair par plus minus pour premier quart rest sea seize sign simple solo tag tale tan
+        test war pattern rectangle triangle cube vector matrix set subset function series sequence
+        limit integral derivative mean median mode range""",
     "fr": """
         zéro quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept
         vingt trente quarante cinquante soixante cent mille million moitié tiers quart double

@@ -38,9 +38,20 @@ _COMMENT = re.compile(
 _CODE_WORD = re.compile(r"\w+")
 
 
+_SNAKE_PROSE = re.compile(rf"{_LETTER}{{1,30}}+(?:_{_LETTER}{{1,30}}+){{4,}}")
+_LINK_MARK = re.compile(r"%20|[-/+_.&=]")
+_LINK_PROSE = re.compile(rf"{_LETTER}{{2,30}}+(?:[ ]{{1,3}}{_LETTER}{{2,30}}+){{7,}}")
+
+
 def blank_neutral(text: str) -> str:
-    """`text` with every neutral span blanked, except for the prose inside."""
-    return _NEUTRAL.sub(_blank, text)
+    """`text` with every neutral span blanked, except for the prose inside.
+
+    An identifier of five words or more is prose written with underscores, and is given its blanks.
+    """
+    readable = _NEUTRAL.sub(_blank, text)
+    if "_" not in readable:
+        return readable
+    return _SNAKE_PROSE.sub(lambda name: name.group().replace("_", " "), readable)
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -48,8 +59,12 @@ def _blank(match: re.Match[str]) -> str:
     if len(span) < 12:
         return BLANK * len(span)
     if span[0] in "`~" and span[:3] in ("```", "~~~"):
-        return _keep(span, _fence_prose(span))
-    return _keep(span, _COMMAND.sub(lambda command: BLANK * len(command.group()), span))
+        return _keep(span, _fence_prose(span), _PROSE)
+    if span[0] in "hw":
+        spaced = _LINK_MARK.sub(lambda mark: " " * len(mark.group()), span)
+        return _keep(spaced, spaced, _LINK_PROSE)
+    formula = _COMMAND.sub(lambda command: BLANK * len(command.group()), span)
+    return _keep(span, formula, _PROSE)
 
 
 def _fence_prose(span: str) -> str:
@@ -59,9 +74,10 @@ def _fence_prose(span: str) -> str:
     return code if 2 * words_of_code >= len(_CODE_WORD.findall(span)) else span
 
 
-def _keep(span: str, readable: str) -> str:
+def _keep(span: str, searched: str, prose: re.Pattern[str]) -> str:
+    """`span` blanked but for what `prose` finds in `searched`, a text of the same length."""
     pieces, at = [], 0
-    for prose in _PROSE.finditer(readable):
-        pieces += [BLANK * (prose.start() - at), span[prose.start() : prose.end()]]
-        at = prose.end()
+    for found in prose.finditer(searched):
+        pieces += [BLANK * (found.start() - at), span[found.start() : found.end()]]
+        at = found.end()
     return "".join([*pieces, BLANK * (len(span) - at)])

@@ -1,38 +1,26 @@
 """
-Cleaned text to the shape of an answer: list, set, interval, relation, matrix.
+The grammar of whole answers: lists, sets, intervals, relations, matrices.
 
-The grammar of whole answers sits on top of the expression parser. What has no
-shape here is words, or Unreadable, which leaves the pair to the fallback.
+It sits on top of the expression parser. What has no shape here is Unreadable.
 """
 
-import re
-from dataclasses import dataclass
-from functools import lru_cache
-
-from flint import fmpq
-
-from reward_service.verifiers.math.clean import clean
 from reward_service.verifiers.math.parser import Parser
 from reward_service.verifiers.math.tokens import Token, tokenize
 from reward_service.verifiers.math.tree import (
-    Based,
     Expr,
     Group,
     Matrix,
     Node,
     Num,
     Op,
-    Quantity,
     Ratio,
     Relation,
     Seq,
     SetOf,
     SetOp,
     Sym,
-    Text,
     Unreadable,
 )
-from reward_service.verifiers.math.units import Suffix, split_unit
 from reward_service.verifiers.math.vocabulary import (
     BARS,
     CLOSING,
@@ -46,105 +34,11 @@ MAX_HEIGHT = 120
 """Levels of one tree; every recursion over a tree stays within Python's limit."""
 
 _SEPARATORS = frozenset({",", ";", "\\\\"})
-_BASED = re.compile(
-    r"\(?([0-9A-Za-z]+)\)?(?:_\s*\{\s*(?:\\text\s*\{\s*(?:base)?\s*\}?)?\s*(\d+)[\s}]*\}"
-    r"|_\s*(\d{1,2})|\s*\(?(?:\\text\s*\{\s*)?\(?base\s*\}?\s*(\d+)[\s})]*)"
-)
-_MARKUP = re.compile(r"\\(?:text|mathrm|textbf|textit|textrm|mbox|operatorname|mathbf|rm)\s*(?=\{)")
-_WORD = re.compile(r"[^\W\d_]{4,}|\\text|\\mbox|\\mathrm|\\textbf|\\textit")
-_FORMULA = re.compile(r"[\d=<>^_+*/|\\]")
-_LEAD = re.compile(
-    r"(?:\\text\s*\{\s*)?(?:the\s+)?(?:final\s+)?answer\s*(?:is|:|=)\s*[}:]?\s*|(?:\\approx|=|:)\s*",
-    re.IGNORECASE,
-)
-_CAPITALS = re.compile(r"[A-Z]{2,}")
-_SHORT_WORDS = frozenset(
-    ("no", "yes", "odd", "one", "two", "six", "ten", "not", "any", "all", "up", "low", "red")
-)
+_IFS = frozenset({"if", "for", "when", "where", "otherwise if"})
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A read answer: its tree, and its words for comparison as text."""
-
-    node: Node
-    text: str
-    words: str
-
-
-@lru_cache(maxsize=8192)
-def read(
-    text: str, *, is_reference: bool = False, thousands: bool = True, unit: str = ""
-) -> Reading:
-    """Read an answer; raises Unreadable. `unit` is the reference's, which an answer may repeat."""
-    text = _without_lead(clean(text))
-    while text.startswith("{") and text.endswith("}") and _wraps(text) and "," not in text:
-        text = text[1:-1].strip()
-    if not text or not text.strip("{}()[]\\ "):
-        if text.replace(" ", "") == "\\{\\}":
-            return Reading(SetOf(()), text, text)
-        raise Unreadable("empty_answer", is_final=True)
-    words = words_of(text)
-    if _CAPITALS.fullmatch(words) or words.lower() in _SHORT_WORDS:
-        return Reading(Text(words), text, words)
-    body, suffix = split_unit(text, is_reference=is_reference, unit=unit)
-    node = _node(body, words, thousands=thousands)
-    if suffix is not None and not isinstance(node, Text):
-        node = _with_suffix(node, suffix)
-    return Reading(node, text, words)
-
-
-def _node(text: str, words: str, *, thousands: bool) -> Node:
-    based = _BASED.fullmatch(text)
-    if based and _is_based(based[1], base := int(based[2] or based[3] or based[4])):
-        return Based(based[1].upper(), base)
-    try:
-        return _parsed(text, thousands=thousands)
-    except Unreadable as error:
-        has_words = bool(_WORD.search(text)) and error.reason != "too_deep"
-        if has_words and not (error.is_final and error.reason != "adjacent_numbers"):
-            return Text(words, has_math=bool(_FORMULA.search(_MARKUP.sub("", text))))
-        raise
-
-
-def _without_lead(text: str) -> str:
-    lead = _LEAD.match(text)
-    return (text[lead.end() :] if lead else text).strip("* ")
-
-
-def _is_based(digits: str, base: int) -> bool:
-    if not 2 <= base <= 36 or not any(c.isdigit() for c in digits):
-        return False
-    return all(c.isalnum() and int(c, 36) < base for c in digits)
-
-
-def _with_suffix(node: Node, suffix: Suffix) -> Node:
-    if isinstance(node, Relation) and node.signs[-1] in ("=", "≈"):
-        return Relation(node.signs, (*node.sides[:-1], _with_suffix(node.sides[-1], suffix)))
-    if suffix.name in ("percent", "degree") and isinstance(node, Num | Sym | Op):
-        return Op("deg" if suffix.name == "degree" else "percent", (node,))
-    if suffix.name == "multiplier" and isinstance(node, Num | Sym | Op):
-        return Op("*", (node, Num(fmpq(suffix.factor), str(suffix.factor))))
-    return Quantity(node, suffix.name)
-
-
-def words_of(text: str) -> str:
-    """The bare words of an answer, without markup and punctuation around them."""
-    text = clean(text)
-    plain = _MARKUP.sub("", text).replace("{", " ").replace("}", " ").replace("\\", " ")
-    return " ".join(plain.split()).strip(" .,;:!?*\"'")
-
-
-def _wraps(text: str) -> bool:
-    level = 0
-    for place, character in enumerate(text):
-        level += (character == "{") - (character == "}")
-        if level == 0:
-            return place == len(text) - 1
-    return False
-
-
-def _parsed(text: str, *, thousands: bool) -> Node:
+def parse_answer(text: str, *, thousands: bool) -> Node:
+    """The shape of cleaned `text`, unit taken off; raises Unreadable."""
     tokens = _without_outer_brackets(tokenize(text, thousands=thousands))
     parser = AnswerParser(tokens, text)
     node = parser.answer()
@@ -332,9 +226,9 @@ class AnswerParser(Parser):
         names = before[0].kind == "id" if before else False
         return names and (len(before) == 1 or before[1].text in ("\\in", "_"))
 
-    def _matrix(self) -> Matrix:
+    def _matrix(self) -> Node:
         name = self.take().text.removeprefix("begin ")
-        if name not in MATRICES:
+        if name not in MATRICES and name != "cases":
             raise Unreadable("environment")
         rows: list[tuple[Node, ...]] = []
         row: list[Node] = []
@@ -343,7 +237,9 @@ class AnswerParser(Parser):
                 continue
             if self.peek.kind == "env" and self.peek.text == f"end {name}":
                 break
+            self._skip_condition_word(name)
             row.append(self._relation())
+            self._skip_condition_word(name)
             if self.accept("&"):
                 continue
             rows.append(tuple(row))
@@ -351,13 +247,24 @@ class AnswerParser(Parser):
             if not self.accept("\\\\") and self.peek.kind != "env":
                 raise Unreadable("matrix")
         self.take()
-        return Matrix(tuple(rows))
+        return _cases(rows) if name == "cases" else Matrix(tuple(rows))
+
+    def _skip_condition_word(self, name: str) -> None:
+        while name == "cases" and (self.peek.text == "," or self.peek.text.strip(" ,") in _IFS):
+            self.take()
 
 
 def _plain(bracket: str) -> str:
     return {"\\lbrack": "[", "\\rbrack": "]", "\\langle": "(", "\\rangle": ")"}.get(
         bracket, bracket
     )
+
+
+def _cases(rows: list[tuple[Node, ...]]) -> Node:
+    """A system of equations, or values with their conditions; the order of lines is free."""
+    if all(len(row) == 1 for row in rows):
+        return Seq(tuple(row[0] for row in rows), "and")
+    return SetOf(tuple(Group("(", ")", row) for row in rows))
 
 
 def _as_set(node: Node) -> Node:

@@ -66,7 +66,7 @@ class Evaluator:
 
     def value(self, expression: Expr) -> Any:
         """A finite ball; raises Undefined, TooLarge or NotEvaluable."""
-        result = self._value(expression)
+        result = self.field(self._value(expression))
         if not result.is_finite():
             raise Undefined
         return result

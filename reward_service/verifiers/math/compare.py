@@ -8,8 +8,8 @@ equal only if every item is, and one item proved different is enough.
 from collections.abc import Callable, Sequence
 
 from reward_service.verifiers.math.decision import Answer, Decision, different, equal, undecided
-from reward_service.verifiers.math.identity import mentions, same_function, symbols
-from reward_service.verifiers.math.numbers import compare_numbers
+from reward_service.verifiers.math.expressions import compare_expressions
+from reward_service.verifiers.math.identity import mentions
 from reward_service.verifiers.math.policy import Policy
 from reward_service.verifiers.math.relations import (
     compare_relations,
@@ -38,6 +38,8 @@ from reward_service.verifiers.math.tree import (
 from reward_service.verifiers.math.units import measure
 
 _MAX_ITEMS = 256
+_EXACT = Policy(rounding="exact")
+_NUMBER_SETS = frozenset({"𝔹Z", "𝔹N", "𝔹R", "𝔹Q", "𝔹C", "Z", "N", "R", "Q", "C"})
 
 
 def compare(gold: Node, pred: Node, policy: Policy) -> Decision:
@@ -51,6 +53,8 @@ def compare(gold: Node, pred: Node, policy: Policy) -> Decision:
         return _quantities(gold, pred, policy)
     if isinstance(gold, Seq | SetOf) and isinstance(pred, Seq | SetOf | Group):
         return _lists(gold, pred, policy)
+    if _names_differ(gold, pred) or _names_differ(pred, gold):
+        return different("names_differ", "structure")
     if isinstance(gold, Relation) or isinstance(pred, Relation):
         return _with_relations(gold, pred, policy)
     if isinstance(gold, Num | Sym | Op) and isinstance(pred, Num | Sym | Op):
@@ -84,80 +88,10 @@ def _shapes(gold: Node, pred: Node, policy: Policy) -> Decision:
 
 def _single(several: Seq | SetOf, other: Node, comparison: Callable[[Node], Decision]) -> Decision:
     """A set of one value is that value; `2, 2` says 2 twice."""
-    items = {_expanded(item) for item in several.items}
+    items = _distinct(tuple(map(_expanded, several.items)), _EXACT)
     if len(items) == 1 and isinstance(other, Num | Sym | Op | Matrix):
-        return comparison(items.pop())
+        return comparison(items[0])
     return different("several_candidates" if len(items) > 1 else "different_kind", "structure")
-
-
-def compare_expressions(gold: Expr, pred: Expr, policy: Policy) -> Decision:
-    """Compare two expressions, with percent signs and degrees as the policy says."""
-    marked = _marks(gold, pred, policy)
-    if marked is not None:
-        return marked
-    if not policy.unevaluated and _is_literal(gold) and not _is_literal(pred):
-        return different("not_worked_out", "form")
-    if _INFINITE & {gold, pred} or mentions(pred, "oo") or mentions(gold, "oo"):
-        return different("infinite_and_finite", "exact")
-    names, other = symbols(gold), symbols(pred)
-    if not names and not other:
-        return compare_numbers(gold, pred, policy)
-    if policy.renaming and names != other and len(names) == len(other):
-        pred = _renamed(pred, dict(zip(_in_order(pred), _in_order(gold), strict=False)))
-    return same_function(gold, pred)
-
-
-_INFINITE = frozenset({Sym("oo"), Op("neg", (Sym("oo"),))})
-
-
-def _marks(gold: Expr, pred: Expr, policy: Policy) -> Decision | None:
-    """Percent and degree signs that only one side has; None where they decide nothing."""
-    for mark, is_optional in (
-        ("percent", policy.percent == "number"),
-        ("deg", policy.units != "required"),
-    ):
-        sides = [_unmarked(side, mark) for side in (gold, pred)]
-        if (sides[0] is None) == (sides[1] is None) or symbols(gold) or symbols(pred):
-            continue
-        exact = compare_numbers(gold, pred, policy)
-        if exact.is_equal and (mark != "deg" or policy.degrees == "convert"):
-            return exact
-        if not is_optional:
-            return different("sign_required", "form")
-        bare = compare_numbers(sides[0] or gold, sides[1] or pred, policy)
-        return equal(f"{mark}_sign_optional", "exact") if bare.is_equal else bare
-    return None
-
-
-def _unmarked(expression: Expr, mark: str) -> Expr | None:
-    if isinstance(expression, Op) and expression.name == "neg":
-        inner = _unmarked(expression.args[0], mark)
-        return None if inner is None else Op("neg", (inner,))
-    return expression.args[0] if isinstance(expression, Op) and expression.name == mark else None
-
-
-def _is_literal(expression: Expr) -> bool:
-    if isinstance(expression, Op) and expression.name in ("neg", "percent", "deg"):
-        return _is_literal(expression.args[0])
-    if isinstance(expression, Op) and expression.name == "/":
-        return all(map(_is_literal, expression.args))
-    return isinstance(expression, Num)
-
-
-def _in_order(expression: Expr) -> list[str]:
-    if isinstance(expression, Sym):
-        return sorted(symbols(expression))
-    if isinstance(expression, Op):
-        return list(dict.fromkeys(name for part in expression.args for name in _in_order(part)))
-    return []
-
-
-def _renamed(expression: Expr, names: dict[str, str]) -> Expr:
-    if isinstance(expression, Sym):
-        return Sym(names.get(expression.name, expression.name))
-    if isinstance(expression, Op):
-        return Op(expression.name, tuple(_renamed(part, names) for part in expression.args))
-    return expression
 
 
 def _expanded(node: Node) -> Node:
@@ -170,10 +104,25 @@ def _expanded(node: Node) -> Node:
         items: list[Node] = []
         for item in map(_expanded, node.items):
             items += item.items if isinstance(item, Seq) else [item]
-        return Seq(tuple(items), node.joiner) if isinstance(node, Seq) else SetOf(tuple(items))
+        if isinstance(node, SetOf):
+            return SetOf(tuple(items))
+        said = [item for item in items if not _is_domain(item)]
+        if len(said) == 1 and len(items) > 1:
+            return said[0]
+        return Seq(tuple(said or items), node.joiner)
     if isinstance(node, Relation):
         return Relation(node.signs, tuple(map(_expanded, node.sides)))
     return node
+
+
+def _is_domain(item: Node) -> bool:
+    """`k \\in \\mathbb{Z}` beside an answer says what k is, not what the answer is."""
+    return (
+        isinstance(item, Relation)
+        and item.signs == ("∈",)
+        and isinstance(item.sides[1], Sym)
+        and item.sides[1].name in _NUMBER_SETS
+    )
 
 
 def _signed(expression: Expr, choice: int) -> Expr:
@@ -216,17 +165,26 @@ def _two_relations(gold: Relation, pred: Relation, policy: Policy) -> Decision:
         if isinstance(value, Decision) and value.reason == "false_equation_chain":
             return value
         return found
-    names = [side for side in (gold.sides[0], pred.sides[0]) if is_name(side)]
-    if len(names) == 2 and not _same_name(names[0], names[1]) and not policy.renaming:
+    left, right = _name_of(gold), _name_of(pred)
+    if right is None and left is not None:
+        return found
+    if left is not None and not _same_name(left, right) and not policy.renaming:
         return found
     return compare(reference, value, policy)
 
 
-def _same_name(gold: Node, pred: Node) -> bool:
+def _name_of(relation: Relation) -> Node | None:
+    ends = (relation.sides[0], relation.sides[-1])
+    return next((side for side in ends if is_name(side)), None)
+
+
+def _same_name(gold: Node, pred: Node | None) -> bool:
     """`y` may stand for `f(x)`; otherwise names must match."""
     calls = [isinstance(side, Op) and side.name.startswith("call ") for side in (gold, pred)]
     if calls[0] != calls[1]:
         return Sym("y") in (gold, pred)
+    if isinstance(gold, Sym) and isinstance(pred, Sym):  # x_1 and x_2 are roots of x
+        return gold.name == pred.name or gold.name.partition("_")[0] == pred.name
     return gold == pred
 
 
@@ -277,6 +235,13 @@ def _lists(gold: Seq | SetOf, pred: Seq | SetOf | Group, policy: Policy) -> Deci
     return _items(
         _distinct(gold.items, policy), _distinct(pred.items, policy), policy, is_ordered=False
     )
+
+
+def _names_differ(several: Node, one: Node) -> bool:
+    """`x = 1, y = 2` is not `x = 1, 2`."""
+    if not isinstance(several, Seq) or not isinstance(one, Relation):
+        return False
+    return isinstance(_name_of(one), Sym) and len(several.items) > 1 and _is_assigned(several.items)
 
 
 def _distinct(items: tuple[Node, ...], policy: Policy) -> tuple[Node, ...]:

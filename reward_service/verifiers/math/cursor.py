@@ -38,3 +38,24 @@ class Cursor:
         """Consume `text` or refuse."""
         if not self.accept(text):
             raise Unreadable("unbalanced" if self.peek.kind == "end" else "unexpected_token")
+
+    def accept_all(self, *texts: str) -> bool:
+        """Consume the next tokens if they read exactly `texts`."""
+        ahead = [token.text for token in self.tokens[self.at : self.at + len(texts)]]
+        if ahead != list(texts):
+            return False
+        self.at += len(texts)
+        return True
+
+    def raw_argument(self) -> str:
+        """Consume one group or one token, and return its text as written."""
+        start = self.peek.start
+        level = 0
+        while True:
+            token = self.take()
+            level += (token.text == "{") - (token.text == "}")
+            if token.kind == "end":
+                raise Unreadable("unbalanced", is_final=True)
+            if level <= 0:
+                break
+        return self.text[start : len(self.text) if self.peek.kind == "end" else self.peek.start]

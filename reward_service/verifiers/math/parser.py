@@ -25,6 +25,7 @@ from reward_service.verifiers.math.vocabulary import (
 )
 
 MAX_DEPTH = 48
+_NO_MARKUP = str.maketrans("", "", "{} \\")
 _SUM, _PRODUCT, _NEGATION, _POWER = 10, 20, 30, 40  # binding powers
 _STARTS_OPERAND = frozenset({"num", "id", "func", "sym"})
 _OPERAND_COMMANDS = frozenset("\\" + name for name in (*FUNCTIONS, *SPELLINGS, *SYMBOLS, *OPERANDS))
@@ -151,7 +152,7 @@ class Parser(Cursor):
 
     def _power(self, left: Expr) -> Expr:
         self.take()
-        if self.accept("\\circ") or (self.peek.text == "{" and self._is_degree_brace()):
+        if self.accept("\\circ") or self.accept_all("{", "\\circ", "}"):
             return Op("deg", (left,))
         exponent = self.argument(is_power=True)
         if isinstance(left, Sym) and self.peek.text == "_":
@@ -160,30 +161,10 @@ class Parser(Cursor):
             raise Unreadable("double_superscript")
         return Op("^", (left, exponent))
 
-    def _is_degree_brace(self) -> bool:
-        ahead = [token.text for token in self.tokens[self.at : self.at + 3]]
-        if ahead != ["{", "\\circ", "}"]:
-            return False
-        self.at += 3
-        return True
-
     def subscripted(self, symbol: Sym) -> Sym:
         """The symbol with the subscript that follows, taken as text."""
         self.take()
-        start = self.peek.start
-        if self.peek.text == "{":
-            level = 0
-            while True:
-                token = self.take()
-                level += (token.text == "{") - (token.text == "}")
-                if token.kind == "end":
-                    raise Unreadable("unbalanced", is_final=True)
-                if level == 0:
-                    break
-        else:
-            self.take()
-        raw = self.text[start : self.peek.start if self.peek.kind != "end" else len(self.text)]
-        name = raw.translate(str.maketrans("", "", "{} \\"))
+        name = self.raw_argument().translate(_NO_MARKUP)
         return Sym(f"{symbol.name}_{name.removeprefix('text').removeprefix('mathrm')}")
 
     def argument(self, *, is_power: bool = False) -> Expr:
@@ -330,10 +311,7 @@ class Parser(Cursor):
             while self.peek.kind == "id" and len(letters) < 4:
                 letters += self.take().text
             return Sym(f"{name}_{letters}")
-        start = self.peek.start
-        self.argument()
-        end = self.peek.start if self.peek.kind != "end" else len(self.text)
-        return Sym(f"{name}_{self.text[start:end].translate(str.maketrans('', '', '{} '))}")
+        return Sym(f"{name}_{self.raw_argument().translate(_NO_MARKUP)}")
 
     def _root(self) -> Expr:
         index: Expr | None = None

@@ -75,9 +75,18 @@ _NOTHING = different("equation_instead_of_value", "structure")
 
 
 def _commits(relation: Relation) -> bool:
-    """Whether the sides with variables could be what the question asked for."""
-    opened = [side for side in relation.sides if not is_closed(side)]
-    return all(is_expression(side) or isinstance(side, Group) for side in opened)
+    """Whether the sides with variables could be what the question asked for.
+
+    `x + y = 12` may answer "find x + y"; `x + 2 = 7` and `x - 3z = 0` are equations.
+    """
+    for side in relation.sides:
+        if isinstance(side, Op) and side.name == "+" and not is_closed(side):
+            values = [other for other in relation.sides if is_closed(other)]
+            if any(map(is_closed, side.args)) or _ZERO in values:
+                return False
+        elif not is_expression(side) and not isinstance(side, Group):
+            return False
+    return True
 
 
 def _approximated(relation: Relation) -> Node | Decision:

@@ -10,7 +10,12 @@ import re
 from dataclasses import dataclass
 
 from reward_service.verifiers.math.tree import Unreadable
-from reward_service.verifiers.math.vocabulary import PLAIN_FUNCTIONS, PLAIN_SYMBOLS
+from reward_service.verifiers.math.vocabulary import (
+    FUNCTIONS,
+    PLAIN_FUNCTIONS,
+    PLAIN_SYMBOLS,
+    SPELLINGS,
+)
 
 MAX_TOKENS = 4096
 """The longest honest answer in the labelled corpora has under 400."""
@@ -106,7 +111,8 @@ def _text(inner: str, token: str, start: int, spaced: bool) -> Token:
         return Token("id", f"𝔹{word}", start, spaced)
     if word.lower() in _JOINING:
         return Token("join", word.lower(), start, spaced)
-    if word in PLAIN_FUNCTIONS:
+    is_operator = token.startswith("\\operatorname")
+    if word in PLAIN_FUNCTIONS or (is_operator and (word in FUNCTIONS or word in SPELLINGS)):
         return Token("func", word, start, spaced)
     if len(word) == 1 and word.isalnum():
         return Token("num" if word.isdigit() else "id", word, start, spaced)

@@ -28,7 +28,7 @@ _MONEY: _Table = {
     "dollar": 1, "cent": "1/100", "euro": None, "pound sterling": None, "yuan": None,
     "rupee": None, "peso": None, "yen": None,
 }  # fmt: skip
-_SINGLE = frozenset({"n", "hz", "v", "a", "pa", "k", "mol", "°c", "°f", "ohm"})
+_SINGLE = frozenset({"n", "unit", "hz", "v", "a", "pa", "k", "mol", "°c", "°f", "ohm"})
 """Units that are converted to no other one."""
 
 _SPELLINGS = {
@@ -184,7 +184,7 @@ def _canonical_factor(part: str) -> str:
     if found:
         power, part = int(found[3] or (2 if found[2] == "squared" else 3)), found[1]
     part = _SPELLINGS.get(part) or _SPELLINGS.get(_singular(part)) or _singular(part)
-    return part if power == 1 else f"{part}^{power}"
+    return part if power == 1 or part == "unit" else f"{part}^{power}"
 
 
 def _singular(word: str) -> str:
