@@ -26,7 +26,7 @@ __all__ = ["Verdict", "judge", "run_alone"]
 
 _POINTS = re.compile(rb"points\s+([0-9]+(?:\.[0-9]+)?)")
 
-CHECKER_LIMITS = Limits(cpu_s=10.0, wall_s=60.0, memory_mb=512)
+CHECKER_LIMITS = Limits(cpu_s=5.0, wall_s=30.0, memory_mb=512)
 """Of a task's own checker program; it reads three files and should be done in a moment."""
 
 PATIENCE = 5

@@ -33,6 +33,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -50,6 +51,7 @@ struct jail_spec {
     int file_count;
     int stdin_fd, stdout_fd, stderr_fd;
     int status_fd;
+    int channel_fd;                /* a socket that is sent init's pidfd */
     int result_fd;                 /* becomes descriptor 3 of the run; -1: none */
     int artifact_fd;               /* receives `artifact`; -1: none */
     const char *artifact;          /* plain file name in the work directory */
@@ -57,6 +59,8 @@ struct jail_spec {
     uint64_t cpu_s, stack_bytes, disk_bytes, processes;
     char *const *argv;             /* NULL: return 0 in the run, for an interpreter to go on */
     char *const *envp;
+    uid_t uid;                     /* set by jail_spawn */
+    gid_t gid;
 };
 
 static int status_fd = -1;
@@ -78,12 +82,12 @@ static void write_file(const char *path, const char *text) {
 
 /* ---- the root directory ------------------------------------------------------------------- */
 
-static void bind(const char *from, const char *to) {
+static void bind_mount(const char *from, const char *to) {
     check(mount(from, to, NULL, MS_BIND, NULL), to);
 }
 
 static void bind_read_only(const char *from, const char *to) {
-    bind(from, to);
+    bind_mount(from, to);
     check(mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL), to);
 }
 
@@ -118,7 +122,7 @@ static void build_root(const struct jail_spec *spec) {
     bind_read_only("/usr", "usr");
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         snprintf(from, sizeof from, "/%s", devices[i]);
-        bind(from, devices[i]);
+        bind_mount(from, devices[i]);
     }
     /* Memory of both counts for the container's cgroup; sizes are far below it. */
     snprintf(options, sizeof options, "size=%llu,nr_inodes=16384,mode=755",
@@ -297,23 +301,41 @@ static void close_all_but(int a, int b) {
     syscall(SYS_close_range, high + 1, ~0U, 0);
 }
 
-/* Start a run. Returns init's pid to the caller, -1 with errno set if there can be no jail, and 0
- * in the run itself if the specification names no command. */
-int jail_spawn(const struct jail_spec *spec) {
-    uid_t uid = getuid();
-    gid_t gid = getgid();
-    char map[64];
-    int spaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
-    pid_t init = (pid_t)syscall(SYS_clone, spaces | SIGCHLD, NULL, NULL, NULL, NULL);
-    if (init != 0) return init;
+/* The caller gets a descriptor of init before anything can go wrong. */
+static void announce(int channel_fd) {
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    char text[] = "{}";
+    struct iovec payload = {.iov_base = text, .iov_len = 2};
+    struct msghdr message = {.msg_iov = &payload, .msg_iovlen = 1, .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    check(pidfd, "pidfd");
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &pidfd, sizeof(int));
+    check((int)sendmsg(channel_fd, &message, 0), "announce");
+    close(pidfd);
+}
 
+static void *caller[5]; /* where the run goes on if it is no exec */
+static char init_stack[256 * 1024] __attribute__((aligned(64)));
+
+static int init_main(void *argument) {
+    const struct jail_spec *spec = argument;
+    char map[64];
     status_fd = spec->status_fd;
     check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "pdeathsig");
     check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable"); /* for the files below */
+    announce(spec->channel_fd);
     write_file("/proc/self/setgroups", "deny");
-    snprintf(map, sizeof map, "%u %u 1", uid, uid);
+    snprintf(map, sizeof map, "%u %u 1", spec->uid, spec->uid);
     write_file("/proc/self/uid_map", map);
-    snprintf(map, sizeof map, "%u %u 1", gid, gid);
+    snprintf(map, sizeof map, "%u %u 1", spec->gid, spec->gid);
     write_file("/proc/self/gid_map", map);
     umask(022);
     build_root(spec);
@@ -321,11 +343,26 @@ int jail_spawn(const struct jail_spec *spec) {
     check(run, "fork");
     if (run == 0) {
         become_run(spec);
-        return 0;
+        __builtin_longjmp(caller, 1);
     }
     check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "dumpable");
     drop_capabilities();
     close_all_but(status_fd, spec->artifact_fd);
     report_end(spec, run);
     _exit(0);
+}
+
+/* Start a run and wait for its end. `channel_fd` is sent a descriptor of init. Returns init's pid
+ * to the caller, -1 with errno set if there can be no jail, and 0 in the run itself if the
+ * specification names no command.
+ *
+ * init shares the caller's memory, and the caller sleeps as long as init lives (CLONE_VFORK): one
+ * copy of the caller's page tables is saved, the dearest part of a run. The run has its own copy. */
+int jail_spawn(struct jail_spec *spec) {
+    int spaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+    spec->uid = getuid();
+    spec->gid = getgid();
+    if (__builtin_setjmp(caller)) return 0;
+    return clone(init_main, init_stack + sizeof init_stack, spaces | CLONE_VM | CLONE_VFORK | SIGCHLD,
+                 spec);
 }

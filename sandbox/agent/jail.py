@@ -1,6 +1,7 @@
 """jail.c for Python: one function, and the structure it takes."""
 
 import ctypes
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ class _Spec(ctypes.Structure):
         ("stdout_fd", ctypes.c_int),
         ("stderr_fd", ctypes.c_int),
         ("status_fd", ctypes.c_int),
+        ("channel_fd", ctypes.c_int),
         ("result_fd", ctypes.c_int),
         ("artifact_fd", ctypes.c_int),
         ("artifact", ctypes.c_char_p),
@@ -36,31 +38,38 @@ class _Spec(ctypes.Structure):
         ("processes", ctypes.c_uint64),
         ("argv", ctypes.POINTER(ctypes.c_char_p)),
         ("envp", ctypes.POINTER(ctypes.c_char_p)),
+        ("uid", ctypes.c_uint),
+        ("gid", ctypes.c_uint),
     )
 
 
 class Jailer:
     """Starts jails by forking this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel_fd: int) -> None:
+        self._channel_fd = channel_fd
         # PyDLL keeps the interpreter's lock, so that a run can return into Python.
         self._spawn = ctypes.PyDLL(LIBRARY, use_errno=True).jail_spawn
 
-    def spawn(self, request: dict[str, Any], fds: Sequence[int]) -> int:
-        """The pid of the jail's init, or 0 in the run itself if the request names no command.
+    def spawn(self, request: dict[str, Any], fds: Sequence[int]) -> bool:
+        """Start a run, send a pidfd of its jail's init over the channel, and wait for its end.
 
-        Raises OSError if the kernel grants no namespaces.
+        True in the run itself if the request names no command, else False. Raises OSError if the
+        kernel grants no namespaces.
         """
+        spec = _spec(request, fds)
+        spec.channel_fd = self._channel_fd
         python = ctypes.pythonapi
         python.PyOS_BeforeFork()
-        pid = int(self._spawn(ctypes.byref(_spec(request, fds))))
+        pid = int(self._spawn(ctypes.byref(spec)))
         if pid == 0:
             python.PyOS_AfterFork_Child()
-            return 0
+            return True
         python.PyOS_AfterFork_Parent()
         if pid < 0:
             raise OSError(ctypes.get_errno(), "no namespaces")
-        return pid
+        os.waitpid(pid, 0)
+        return False
 
 
 def _spec(request: dict[str, Any], fds: Sequence[int]) -> _Spec:

@@ -22,40 +22,26 @@ MAX_FDS = 64
 
 
 def serve(channel: socket.socket) -> dict[str, Any] | None:
-    """Answer each request with a pidfd of the jail's init, until the front goes away.
+    """Answer each request with a pidfd of its jail's init, until the front goes away.
 
     Returns the request in a run that is to go on in this interpreter, else None.
     """
-    jailer = Jailer()
+    jailer = Jailer(channel.fileno())
     while True:
         message, fds, _, _ = socket.recv_fds(channel, MAX_REQUEST, MAX_FDS)
         if not message:
             return None
-        _reap()
         request: dict[str, Any] = json.loads(message)
         try:
-            pid = jailer.spawn(request, fds)
+            is_the_run = jailer.spawn(request, fds)
         except OSError as error:
             channel.send(json.dumps({"error": str(error)}).encode())
         else:
-            if pid == 0:
+            if is_the_run:
                 channel.detach()  # its descriptor is closed and may come to mean something else
                 return request
-            pidfd = os.pidfd_open(pid)
-            socket.send_fds(channel, [json.dumps({}).encode()], [pidfd])
-            os.close(pidfd)
         for fd in fds:
             os.close(fd)
-
-
-def _reap() -> None:
-    while True:
-        try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if not pid:
-            return
 
 
 def main() -> None:

@@ -70,9 +70,10 @@ def become(call: str | None) -> NoReturn:
     sys.setrecursionlimit(sys.getrecursionlimit() + _depth() + 3)
     os.chdir(WORK)
     _renew_streams()
-    _reseed_numpy()
     with open(SOURCE, "rb", buffering=0) as file:
         source = file.read()
+    if b"random" in source:  # it takes as long as the rest of the start
+        _reseed_numpy()
     if call is None:
         _end(_guarded(lambda: _execute(source, _new_module("__main__"))))
     with open(0, "rb", closefd=False) as file:
