@@ -7,6 +7,7 @@ The SDK blocks, so callers put each of these calls into a thread.
 import io
 import socket
 import tarfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -22,6 +23,9 @@ LABEL = "rulegrade.sandbox"
 """Label of every container of ours; its value is the owner, a name the service chose."""
 
 TIMEOUT_S = 60
+LEFT_AFTER_S = 600
+"""A container that has not started so long after its creation never will."""
+
 PULL_TIMEOUT_S = 30
 """Silence after which a registry counts as out of reach."""
 
@@ -104,12 +108,13 @@ class Engine:
             if text := line.get("stream", "").strip():
                 yield text
 
-    def remove_leftovers(self, owner: str) -> int:
-        """Remove the containers that a killed service of the same owner left; say how many."""
-        found = self._api.containers(all=True, filters={"label": f"{LABEL}={owner}"})
-        for container in found:
-            self.remove(container["Id"])
-        return len(found)
+    def remove_leftovers(self, owner: str) -> None:
+        """Remove what killed services left: all of the same owner, and anybody's if long dead."""
+        for container in self._api.containers(all=True, filters={"label": LABEL}):
+            is_ours = container["Labels"][LABEL] == owner
+            is_dead = container["State"] in ("created", "exited", "dead")
+            if is_ours or (is_dead and container["Created"] < time.time() - LEFT_AFTER_S):
+                self.remove(container["Id"])
 
     def create(self, options: ContainerOptions) -> str:
         """Create a locked-down container and return its id."""

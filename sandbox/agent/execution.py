@@ -26,6 +26,9 @@ KILL_GRACE_S = 15.0
 """A killed process tree is gone well within this; if not, the container is unusable."""
 
 PIPE_BYTES = 65_536
+STDIN_PIPE_BYTES = 4096
+"""What the smallest pipe holds: a program that hoards pipes makes them small for all its user's."""
+
 SERVICE_FD = 0
 DISK_BYTES = 64 << 20
 """Size of each of the work directory and /tmp; both also count as the run's memory."""
@@ -132,7 +135,7 @@ class Execution:
         self._pidfd = received[0]
 
     def _stdin(self) -> int:
-        if len(self._order.stdin) > PIPE_BYTES:
+        if len(self._order.stdin) > STDIN_PIPE_BYTES:
             return sealed(self._order.stdin, "stdin")
         read, write = os.pipe()
         os.write(write, self._order.stdin)

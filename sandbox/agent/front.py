@@ -47,6 +47,10 @@ class Front:
     """Keeps the loaded program between orders."""
 
     def __init__(self) -> None:
+        # Descriptors on their way are counted per user; runs, with a lower limit, must not use up
+        # what agents need.
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._meter = Meter()
         self._agents = {os.getpid()}
         self._exec = self._start_spawner("exec")

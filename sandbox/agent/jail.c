@@ -247,16 +247,18 @@ static void arrange_descriptors(const struct jail_spec *spec) {
 
 static void become_run(const struct jail_spec *spec) {
     if (setsid() < 0) fail("setsid");
+    check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable"); /* for the file below */
     /* when memory runs out the kernel takes this process, never init or the agent */
     write_file("/proc/self/oom_score_adj", "1000");
     arrange_descriptors(spec);
     limit(RLIMIT_CORE, 0, 0);
     limit(RLIMIT_CPU, spec->cpu_s, spec->cpu_s + 1);
     limit(RLIMIT_FSIZE, spec->disk_bytes, spec->disk_bytes);
-    limit(RLIMIT_NOFILE, 1024, 1024);
+    limit(RLIMIT_NOFILE, 512, 512);
     limit(RLIMIT_NPROC, spec->processes + 1, spec->processes + 1); /* init counts, too */
     limit(RLIMIT_STACK, spec->stack_bytes, spec->stack_bytes);
     limit(RLIMIT_MSGQUEUE, 0, 0);
+    limit(RLIMIT_SIGPENDING, 1024, 1024); /* the kernel counts it for all slots together */
     check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
     drop_capabilities();
     install_filter();
@@ -339,13 +341,14 @@ static int init_main(void *argument) {
     write_file("/proc/self/gid_map", map);
     umask(022);
     build_root(spec);
+    /* Before the run exists: init's memory is the caller's, and nothing of it may be opened. */
+    check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "dumpable");
     pid_t run = fork();
     check(run, "fork");
     if (run == 0) {
         become_run(spec);
         __builtin_longjmp(caller, 1);
     }
-    check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "dumpable");
     drop_capabilities();
     close_all_but(status_fd, spec->artifact_fd);
     report_end(spec, run);

@@ -10,7 +10,14 @@ from tests.sandbox.sandbox_cases import Row, read
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ATTACKS = read("code_attacks.jsonl")
-BOMBS = ("endless-loop", "fork-bomb", "memory-bomb", "output-of-200-mb", "disk-fill")
+BOMBS = (
+    "endless-loop",
+    "fork-bomb",
+    "memory-bomb",
+    "output-of-200-mb",
+    "disk-fill",
+    "pipe-hoard",
+)
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in ATTACKS])
@@ -38,8 +45,8 @@ async def test_neighbours_of_bombs_keep_their_verdicts(
     sandbox: DockerSandbox, deadline: float
 ) -> None:
     honest = Submission(
-        Program("python", "print(int(input()) + 1)"),
-        tuple(TestCase(str(i).encode(), str(i + 1).encode()) for i in range(5)),
+        Program("python", "print(len(input()) + 1)"),
+        tuple(TestCase(b"x" * n, str(n + 1).encode()) for n in (1, 1000, 9000, 65_000, 200_000)),
     )
     bombs = [_attack(row) for row in ATTACKS if row["id"] in BOMBS]
     mixed = [submission for bomb in bombs for submission in (honest, bomb, honest, honest)]
