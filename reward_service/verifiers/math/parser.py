@@ -145,6 +145,8 @@ class Parser(Cursor):
                 left = Op("percent", (left,))
             elif self.accept("'") or self.accept("\\prime"):
                 left = Op("prime", (left,))
+            elif isinstance(left, Num) and self.peek.text == "_":
+                raise Unreadable("subscripted_number", is_final=True)
             elif is_atom or not (self.peek.text == "_" and isinstance(left, Sym)):
                 return left
             else:
