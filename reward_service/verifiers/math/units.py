@@ -65,13 +65,14 @@ _NO_UNITS = frozenset({
 """Words after a number that change it, doubt it, or join it to another."""
 _SHAPE = r"(?:\\(?:text|mathrm|mbox|textrm|textnormal|operatorname|rm)\s*\{([^{}]*)\})"
 _POWER = r"(?:\s*\^\s*\{?\s*-?[1-4]\s*\}?)?"
-_TEXT_UNIT = re.compile(rf"((?:\s*{_SHAPE}{_POWER}\s*/?)+)$")
+_TEXT_UNIT = re.compile(rf"((?:\s*{_SHAPE}{_POWER}\s*(?:/|\\cdot)?)+)$")
 _PLAIN_UNIT = re.compile(rf"(?<=[\d)}}\s%])\s*(\\?%|\$|€|£|[A-Za-z][A-Za-z./ ]{{0,40}}{_POWER})$")
+_CELSIUS = re.compile(r"\^\s*\{?\s*\\circ\s*\}?\s*(?:\\(?:text|mathrm|rm)\s*)?\{?\s*([CF])\s*\}?$")
 _CURRENCY = re.compile(r"^([-+]?)\s*(\\\$|\$|€|£|US\$|USD)\s*(?=[-\d.\\(])")
 _VARIABLE = re.compile(r"(?:[a-z]|pa|ms|nm|dm)(?:\s*\^.*)?")
 _BODY = re.compile(r"[\d)}]$|\\pi$|[\d})\]]\s*[a-z]$")
 _NOUN = re.compile(r"[a-z]{3,}")
-_WORDS = re.compile(r"[a-zA-Z°][a-zA-Z.\- ]*")
+_WORDS = re.compile(r"[a-zA-Z°][a-zA-Z.\-]{2}[a-zA-Z.\- ]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,12 @@ def split_unit(text: str, *, is_reference: bool, unit: str = "") -> tuple[str, S
     if currency:
         name = {"€": "euro", "£": "pound sterling"}.get(currency[2], "dollar")
         return currency[1] + text[currency.end() :], Suffix(name)
+    celsius = _CELSIUS.search(text)
+    if celsius:
+        return text[: celsius.start()], Suffix(f"°{celsius[1].lower()}")
     found = _TEXT_UNIT.search(text)
     if found:
-        label = re.sub(_SHAPE, r"\1", found[1])
+        label = re.sub(_SHAPE, r"\1", found[1]).replace("\\cdot", "*")
     else:
         found = _PLAIN_UNIT.search(text)
         if not found or not _BODY.search(text[: found.start()].rstrip()):
@@ -146,7 +150,10 @@ def _hedges(label: str) -> bool:
 def canonical(label: str) -> str:
     """One spelling of a unit: `square feet` is `ft^2`, `miles per hour` is `mi/h`."""
     label = re.sub(r"\s*\bper\b\s*|\s*/\s*", "/", label.replace(".", ""))
-    return "/".join(_canonical_factor(part.strip()) for part in label.split("/"))
+    return "/".join(
+        "*".join(sorted(_canonical_factor(factor.strip()) for factor in part.split("*")))
+        for part in label.split("/")
+    )
 
 
 def _canonical_factor(part: str) -> str:
@@ -171,12 +178,17 @@ def measure(name: str) -> Measure | None:
     """The measure of a canonical name; None where the unit is not known."""
     dimension, factor = "", fmpq(1)
     is_fixed = True
-    for place, part in enumerate(name.split("/")):
+    parts = [
+        (part, 1 if place == 0 else -1)
+        for place, side in enumerate(name.split("/"))
+        for part in side.split("*")
+    ]
+    for part, sign in parts:
         unit, _, power = part.partition("^")
         known = _KNOWN.get(unit)
         if known is None:
             return None
-        exponent = int(power or 1) * (1 if place == 0 else -1)
+        exponent = int(power or 1) * sign
         dimension += f"{known.dimension}^{exponent} "
         is_fixed = is_fixed and known.factor is not None
         factor *= (known.factor or fmpq(1)) ** exponent
@@ -199,7 +211,8 @@ _KNOWN = (
     | _table("money", _MONEY)
     | _table("volume", {"l": "1/1000", "ml": "1/1000000", "gallon": None})
     | _table("angle", {"rad": 1})
-    | _table("energy", {"j": 1, "kj": 1000})
+    | _table("energy", {"j": 1, "kj": 1000, "ev": None, "kev": None, "mev": None, "erg": None})
+    | _table("length", {"pc": None, "kpc": None, "mpc": None, "ly": None, "au": None})
     | _table("power", {"w": 1, "kw": 1000})
     | {name: Measure(name, fmpq(1)) for name in _SINGLE}
 )
