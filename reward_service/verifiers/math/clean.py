@@ -77,7 +77,7 @@ def clean(text: str) -> str:
         text = text.replace("\\\\", "\\")
     if "\\" in text or "$" in text or "~" in text or "{" in text or not text.isascii():
         text = _drop_layout(text)
-    text = _ENDING.sub("", text).strip()
+    text = " ".join(_ENDING.sub("", text).split())
     return text.replace(" ", "") if _SPACED_NUMBER.fullmatch(text) else text
 
 

@@ -89,10 +89,12 @@ def _shapes(gold: Node, pred: Node, policy: Policy) -> Decision:
 
 def _single(several: Seq | SetOf, other: Node, comparison: Callable[[Node], Decision]) -> Decision:
     """A set of one value is that value; `2, 2` says 2 twice."""
-    items = _distinct(tuple(map(_expanded, several.items)), _EXACT)
-    if len(items) == 1 and isinstance(other, Num | Sym | Op | Matrix):
-        return comparison(items[0])
-    return different("several_candidates" if len(items) > 1 else "different_kind", "structure")
+    items = several.items
+    if not items or not isinstance(other, Num | Sym | Op | Matrix):
+        return different("different_kind", "structure")
+    if not all(compare(items[0], item, _EXACT).is_equal for item in items[1:]):
+        return different("several_candidates", "structure")
+    return comparison(items[0])
 
 
 def _expanded(node: Node) -> Node:

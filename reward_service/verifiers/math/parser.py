@@ -188,7 +188,7 @@ class Parser(Cursor):
             return Op("neg", (self.argument(is_power=True),))
         if is_power and token.text == "(":
             return self._atom()
-        if token.kind == "num" or token.kind == "id" or token.kind in ("cmd", "sym"):
+        if token.kind in ("num", "id", "cmd", "sym"):
             return self._atom()
         raise Unreadable("missing_argument")
 
@@ -291,13 +291,11 @@ class Parser(Cursor):
         if name in SYMBOLS:
             return Sym(SYMBOLS[name])
         if name == "frac":
-            top = self.argument()
-            return Op("/", (top, self.argument()))
+            return Op("/", (self.argument(), self.argument()))
         if name == "sqrt":
             return self._root()
         if name in ("binom", "dbinom", "tbinom"):
-            top = self.argument()
-            return Op("binom", (top, self.argument()))
+            return Op("binom", (self.argument(), self.argument()))
         if command in FENCES:
             closing, function = FENCES[command]
             value = self.expression()
@@ -309,7 +307,7 @@ class Parser(Cursor):
             return self._big_operator(name)
         if name in ("overline", "bar", "vec", "hat", "angle", "triangle"):
             return self._decorated(name)
-        if command in ("\\lbrack", "\\{"):
+        if command == "\\lbrack":
             return self._sign(command)
         raise Unreadable("unknown_command")
 
@@ -323,15 +321,14 @@ class Parser(Cursor):
         return Sym(f"{name}_{self.raw_argument().translate(_NO_MARKUP)}")
 
     def _root(self) -> Expr:
-        index: Expr | None = None
+        index: Expr = Num(fmpq(2), "2")
         if self.peek.text == "[" and not self.peek.spaced:
             self.take()
             index = self.expression()
             self.expect("]")
         if self.peek.kind == "num" and len(self.peek.text) > 1:
             raise Unreadable("ambiguous_argument")
-        radicand = self.argument()
-        return Op("root", (radicand, index if index is not None else Num(fmpq(2), "2")))
+        return Op("root", (self.argument(), index))
 
     def _function(self, name: str) -> Expr:
         if name == "sqrt":
