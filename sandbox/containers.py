@@ -16,6 +16,7 @@ from typing import Self
 from sandbox import canaries
 from sandbox.base import (
     MAX_LIMITS,
+    DeadlineExceeded,
     Limits,
     Program,
     Run,
@@ -157,7 +158,7 @@ class DockerSandbox:
             hello = await slot.greet(within_s=START_TIMEOUT_S)
             self._cgroup_version = str(hello.get("cgroup"))
             await canaries.check(slot)
-        except SlotLost as error:
+        except (SlotLost, DeadlineExceeded) as error:
             await slot.close()
             raise SandboxUnavailable(
                 f"a container is up but cannot run programs: {error}"

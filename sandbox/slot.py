@@ -5,6 +5,7 @@ What the agent says is believed as a measurement, never as a verdict: it lives n
 """
 
 import asyncio
+import math
 import os
 import re
 import signal
@@ -61,7 +62,8 @@ class AgentSlot:
 
     async def greet(self, *, within_s: float) -> frames.Header:
         """The agent's first frame; SlotLost if it does not come."""
-        return (await self._guarded(self._receive(), time.time() + within_s))[0]
+        patience = time.time() + within_s
+        return (await self._guarded(self._receive(), patience, deadline=math.inf))[0]
 
     async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
         """Load a program, compiling it if its language is compiled."""
@@ -107,14 +109,17 @@ class AgentSlot:
             raise DeadlineExceeded("no time was left to run a program")
         order |= {"limits": asdict(limits), "deadline_s": left_s - DEADLINE_MARGIN_S}
         patience = min(deadline, time.time() + limits.wall_s + REPLY_GRACE_S)
-        facts, outputs = await self._guarded(self._exchange(order, blobs), patience)
+        facts, outputs = await self._guarded(self._exchange(order, blobs), patience, deadline)
         if "error" in facts:
             self._is_in_step = False
             raise SlotLost(f"the agent failed: {facts['error']}")
         return _run(facts, outputs, limits)
 
     async def _guarded(
-        self, exchange: Awaitable[tuple[frames.Header, list[bytes]]], patience: float
+        self,
+        exchange: Awaitable[tuple[frames.Header, list[bytes]]],
+        patience: float,
+        deadline: float,
     ) -> tuple[frames.Header, list[bytes]]:
         """Await an exchange; whatever ends it early leaves the slot unusable."""
         self._is_in_step = False
@@ -122,6 +127,8 @@ class AgentSlot:
             async with asyncio.timeout(patience - time.time()):
                 result = await exchange
         except TimeoutError:
+            if patience < deadline:
+                raise SlotLost("the agent does not answer") from None
             raise DeadlineExceeded("a run was not over at the deadline") from None
         except (EOFError, OSError, frames.BadFrame) as error:
             words = self._stream.last_words()
