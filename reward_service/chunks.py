@@ -26,6 +26,7 @@ from reward_service.verifiers.base import Attempt, Place, Verifier
 INLINE_MAX_CHARACTERS = 32_768  # some 4 ms of the event loop
 CHUNK_ITEMS = 16  # the knee of the measured throughput curve
 CHUNK_BYTES = 262_144
+_UNION_BRANCHES = frozenset({"stdin", "function"})  # in pydantic's paths, and no field's name
 
 
 PRESETS: dict[Preset, tuple[VerifierSpec, ...]] = {
@@ -188,7 +189,8 @@ def _rule(spec: VerifierSpec, where: str) -> _Rule:
         verifier = VERIFIERS[spec.name].model_validate_json(params)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        path = ".".join([f"{where}.params", *(str(part)[:64] for part in first["loc"])])
+        named = (str(part)[:64] for part in first["loc"] if part not in _UNION_BRANCHES)
+        path = ".".join([f"{where}.params", *named])
         raise BadTask(path, first["msg"]) from None
     return _Rule(spec.name, spec.weight, spec.gate, params.decode(), verifier)
 

@@ -15,7 +15,7 @@ from reward_service.api.keys import new_api_key
 from reward_service.api.server import serve
 from reward_service.doctor import print_checks, run_checks
 from reward_service.errors import BadTask
-from reward_service.grade import grade, print_summary
+from reward_service.grade import check_gold, grade, print_problems, print_summary
 from reward_service.schemas import VerifierSpec
 from reward_service.settings import BadSettings, Settings, load_settings
 from reward_service.telemetry import configure_logging
@@ -67,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
         default=0.05,
         help="exit with 1 when a larger share of the items could not be scored (default: 0.05)",
     )
+    verb.add_argument(
+        "--check-gold",
+        action="store_true",
+        help="score nothing; report the references that cannot be graded against, exit with 1",
+    )
     verb.set_defaults(verb=_grade)
 
     verb = verbs.add_parser("doctor", help="say what is missing and how to get it", **common)
@@ -104,6 +109,10 @@ def _grade(options: argparse.Namespace, settings: Settings) -> int:
         raise BadTask("--verifiers", "must be a JSON list like the default") from None
     if not options.file.is_file():
         raise BadTask(str(options.file), "no such file")
+    if options.check_gold:
+        found = asyncio.run(check_gold(options.file, settings, default=default))
+        print_problems(found)
+        return FAILED if found else OK
     out = options.out or options.file.with_suffix(".rewards.jsonl")
     summary = asyncio.run(grade(options.file, out, settings, default=default))
     print_summary(summary, out)

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from reward_service.broker.memory import MemoryBroker
 from reward_service.chunks import Done, Evaluation
+from reward_service.errors import BadTask
 from reward_service.pool import Pool
 from reward_service.programs import Programs
-from reward_service.schemas import RewardRequest, RewardResponse
+from reward_service.references import empty_batch, in_terms_of_tasks, problems
+from reward_service.schemas import RewardRequest, RewardResponse, TaskRequest, TaskResponse
 from reward_service.scoring import Scorer
 from reward_service.settings import Settings
 from reward_service.worker import Worker
@@ -41,6 +43,21 @@ class Engine:
         `received` is `time.monotonic()` at arrival. Raises BadTask and Overloaded.
         """
         return await self._scorer.score(batch, received=received)
+
+    async def check(self, request: TaskRequest, *, received: float) -> TaskResponse:
+        """Say which tasks no completion could be scored for. Raises BadTask and Overloaded."""
+        try:
+            scored = await self.score(empty_batch(request), received=received)
+        except BadTask as error:
+            raise in_terms_of_tasks(error, request) from None
+        found = list(problems(scored.results))
+        bad = {problem.task_id for problem in found}
+        return TaskResponse(
+            request_id=scored.request_id,
+            count=len(request.tasks),
+            gradable=len(request.tasks) - len(bad),
+            problems=found,
+        )
 
     def readiness(self) -> Readiness:
         """The state of the queue, the pool and the sandbox."""

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from tqdm import tqdm
 from reward_service.chunks import Plan
 from reward_service.engine import Engine, run_engine
 from reward_service.errors import BadTask
+from reward_service.references import problems
 from reward_service.rows import Rows, read_rows
-from reward_service.schemas import Result, VerifierSpec
+from reward_service.schemas import Result, TaskProblem, VerifierSpec
 from reward_service.settings import Settings
 
 BATCH = 64
@@ -56,25 +57,46 @@ async def grade(
 
     Raises BadTask, naming the line, before anything is scored or written.
     """
+    rows = _read(file, default)
+    summary = Summary()
+    with out.open("w", encoding="utf-8") as sink:
+        async for result in _results(rows, settings):
+            summary.add(result)
+            sink.write(result.model_dump_json() + "\n")
+    return summary
+
+
+async def check_gold(
+    file: Path, settings: Settings, *, default: Sequence[VerifierSpec]
+) -> list[tuple[int, TaskProblem]]:
+    """The references of `file` that no answer can be compared with, by line number."""
+    rows = _read(file, default)
+    found = []
+    async for result in _results(rows.without_completions(), settings):
+        found += [(rows.lines[result.index], problem) for problem in problems([result])]
+    return found
+
+
+def _read(file: Path, default: Sequence[VerifierSpec]) -> Rows:
     with file.open("rb") as lines:
         rows = read_rows(lines, default)
-    starts = range(0, len(rows.items), BATCH)
-    for start in starts:
+    for start in range(0, len(rows.items), BATCH):
         _check(rows, start)
-    summary = Summary()
+    return rows
+
+
+async def _results(rows: Rows, settings: Settings) -> AsyncIterator[Result]:
+    """One result per row, in order, under a progress bar."""
+    starts = range(0, len(rows.items), BATCH)
+    bar = tqdm(total=len(rows.items), unit="item", file=sys.stderr)
     async with run_engine(settings) as engine:
-        with (
-            out.open("w", encoding="utf-8") as sink,
-            tqdm(total=len(rows.items), unit="item", file=sys.stderr) as bar,
-        ):
-            for first in range(0, len(starts), BATCHES_AT_ONCE):
-                wave = [_score(engine, rows, s) for s in starts[first : first + BATCHES_AT_ONCE]]
-                for results in await asyncio.gather(*wave):
-                    for result in results:
-                        summary.add(result)
-                        sink.write(result.model_dump_json() + "\n")
-                    bar.update(len(results))
-    return summary
+        for first in range(0, len(starts), BATCHES_AT_ONCE):
+            wave = [_score(engine, rows, s) for s in starts[first : first + BATCHES_AT_ONCE]]
+            for results in await asyncio.gather(*wave):
+                for result in results:
+                    yield result
+                bar.update(len(results))
+    bar.close()
 
 
 async def _score(engine: Engine, rows: Rows, start: int) -> list[Result]:
@@ -108,3 +130,12 @@ def print_summary(summary: Summary, out: Path) -> None:
     for code, count in sorted(summary.errors.items()):
         print(f"  {code:<40} {count}")
     print(f"results      {out}")
+
+
+def print_problems(found: Sequence[tuple[int, TaskProblem]]) -> None:
+    """One line for each reference that cannot be graded against."""
+    for line, problem in found:
+        print(f"line {line}: {problem.verifier}: {problem.code}: {problem.message}")
+    print(
+        f"{len(found)} references cannot be graded against" if found else "every reference is fit"
+    )

@@ -3,6 +3,7 @@
 import math
 import pickle
 import resource
+import signal
 import socket
 import struct
 import time
@@ -26,6 +27,7 @@ class Limits:
 def work(connection: socket.socket, limits: Limits) -> None:
     """Serve calls until the parent closes the socket, its death included."""
     Path("/proc/self/comm").write_text(PROCESS_NAME)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
     size = limits.memory_mb * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

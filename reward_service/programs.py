@@ -11,9 +11,9 @@ import time
 import structlog
 
 from reward_service.chunks import Evaluation
-from reward_service.errors import SandboxDown
+from reward_service.errors import InfraError, SandboxDown
 from reward_service.verdicts import Failure, Outcome, Score
-from reward_service.verifiers.apply import verifier_of
+from reward_service.verifiers.apply import crashed, verifier_of
 from reward_service.verifiers.code import Code
 from sandbox import DeadlineExceeded, DockerSandbox, SandboxError, SandboxUnavailable
 
@@ -59,9 +59,17 @@ class Programs:
 
         `deadline` is in Unix seconds. Raises SandboxDown.
         """
+        try:
+            return await self._score(evaluation, deadline)
+        except InfraError:
+            raise
+        except Exception as error:
+            return crashed(evaluation.verifier, error), 0.0
+
+    async def _score(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:
         code = verifier_of(evaluation.verifier, evaluation.params)
         if not isinstance(code, Code):
-            return Failure("not_a_program", "sandbox", f"{evaluation.verifier} runs nothing"), 0.0
+            raise TypeError(evaluation.verifier)
         submission = code.submission(evaluation.attempt)
         if isinstance(submission, Score):
             return submission, 0.0

@@ -2,8 +2,9 @@
 Reads a JSONL file of completions: items, tasks for them, or flat rows.
 
 A line is a task (`{"task": {"id": "p1", "prompt": …}}`), an item (`{"item": {…}}`, or the item's
-fields themselves), or a flat row `{"completion": …, "ground_truth": …}`, which is an item without
-an id. Every line is checked before anything is scored.
+fields themselves), or a flat row `{"completion": …, "ground_truth": …}`: one that names neither a
+task nor verifiers. Other columns of a flat row become its metadata and come back with the result.
+Every line is checked before anything is scored.
 """
 
 import json
@@ -27,6 +28,11 @@ class Rows:
     tasks: dict[str, Task]
     items: list[Item]
     lines: list[int]
+
+    def without_completions(self) -> "Rows":
+        """The same rows with nothing written: what is left to go wrong is the reference."""
+        items = [item.model_copy(update={"completion": ""}) for item in self.items]
+        return Rows(self.tasks, items, self.lines)
 
     def batch(self, start: int, size: int, *, deadline_ms: int) -> RewardRequest:
         """A slice of the items as a request, with the tasks it needs."""
@@ -66,7 +72,7 @@ def read_rows(lines: Iterable[bytes], default: Sequence[VerifierSpec]) -> Rows:
 
 
 def _item(row: dict[str, Any], number: int, default: Sequence[VerifierSpec]) -> Item:
-    fields = dict(row["item"]) if isinstance(row.get("item"), dict) else dict(row)
+    fields = dict(row["item"]) if isinstance(row.get("item"), dict) else _flat(row)
     fields.setdefault("id", f"line-{number}")
     truth = fields.get("ground_truth")
     if isinstance(truth, int | float) and not isinstance(truth, bool):
@@ -75,6 +81,15 @@ def _item(row: dict[str, Any], number: int, default: Sequence[VerifierSpec]) -> 
     if item.task_id is None and item.verifiers is None:
         return item.model_copy(update={"verifiers": list(default)})
     return item
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """An item's fields; other columns are kept as metadata where nothing says it is an item."""
+    if "task_id" in row or "verifiers" in row or "metadata" in row:
+        return dict(row)
+    fields = {name: value for name, value in row.items() if name in Item.model_fields}
+    columns = {name: value for name, value in row.items() if name not in Item.model_fields}
+    return {**fields, "metadata": columns}
 
 
 def _object(line: bytes, where: str) -> dict[str, Any]:

@@ -133,6 +133,38 @@ class RewardRequest(Wire):
     """The completions, in the order in which they are answered."""
 
 
+class TaskRequest(Wire):
+    """Tasks to check before a training run spends completions on them."""
+
+    request_id: Id | None = None
+    """Returned untouched; made up when absent."""
+    deadline_ms: Annotated[int, Field(ge=1, le=600_000)] = 60_000
+    """Milliseconds from arrival until every task is answered."""
+    tasks: Annotated[dict[Id, Task], Field(min_length=1, max_length=MAX_ITEMS)]
+    """Tasks by id, as in a batch."""
+
+
+class TaskProblem(Wire):
+    """Why completions of a task could not be scored."""
+
+    task_id: str
+    verifier: str
+    code: str
+    """An error code as in results, for example `gold_unparseable`."""
+    message: str
+
+
+class TaskResponse(Wire):
+    """Answer of `POST /v1/tasks`."""
+
+    request_id: str
+    count: int
+    """How many tasks were checked."""
+    gradable: int
+    """How many of them have no problem."""
+    problems: list[TaskProblem]
+
+
 class ErrorInfo(Wire):
     """Why an item or a component has no score: we failed, the completion did not."""
 

@@ -28,7 +28,7 @@ from reward_service.api.refusals import (
 from reward_service.api.routes import probes, v1
 from reward_service.engine import Engine
 from reward_service.errors import BadTask, InfraError, Overloaded
-from reward_service.schemas import RewardRequest
+from reward_service.schemas import RewardRequest, TaskRequest
 from reward_service.settings import Settings
 
 log = structlog.stdlib.get_logger("reward_service.api")
@@ -41,7 +41,8 @@ class Service(FastAPI):
         """The schema, with every wire model."""
         if self.openapi_schema is None:
             _, body = models_json_schema(
-                [(RewardRequest, "validation")], ref_template="#/components/schemas/{model}"
+                [(RewardRequest, "validation"), (TaskRequest, "validation")],
+                ref_template="#/components/schemas/{model}",
             )
             schema = super().openapi()
             schema["components"]["schemas"].update(body["$defs"])

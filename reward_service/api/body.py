@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from structlog.contextvars import bind_contextvars
 
-from reward_service.api.parsing import parse_batch
+from reward_service.api.parsing import Parsed, parse
 from reward_service.api.refusals import Refusal, request_id_of
 from reward_service.errors import Overloaded
-from reward_service.schemas import RewardRequest
+from reward_service.schemas import RewardRequest, TaskRequest
 
 MEGABYTE = 1024 * 1024
 
@@ -68,12 +68,25 @@ def _check_headers(request: Request) -> None:
 
 async def read_batch(request: Request) -> RewardRequest:
     """The batch in the body; one without a request id takes the id of the request."""
-    intake: Intake = request.app.state.intake
-    batch = parse_batch(await intake.read(request))
+    batch = await _read(request, RewardRequest)
     bind_contextvars(count=len(batch.items))
-    if batch.request_id is not None:
-        return batch
-    return batch.model_copy(update={"request_id": request_id_of(request)})
+    return batch
+
+
+async def read_tasks(request: Request) -> TaskRequest:
+    """The tasks in the body; a request id is taken as for a batch."""
+    tasks = await _read(request, TaskRequest)
+    bind_contextvars(count=len(tasks.tasks))
+    return tasks
+
+
+async def _read(request: Request, kind: type[Parsed]) -> Parsed:
+    intake: Intake = request.app.state.intake
+    parsed = parse(kind, await intake.read(request))
+    if parsed.request_id is not None:
+        return parsed
+    return parsed.model_copy(update={"request_id": request_id_of(request)})
 
 
 Batch = Annotated[RewardRequest, Depends(read_batch)]
+Tasks = Annotated[TaskRequest, Depends(read_tasks)]

@@ -6,11 +6,12 @@ FastAPI's own way parses with `json` and validates Python objects, which for 512
 """
 
 import re
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from reward_service.api.refusals import MAX_PROBLEMS, Refusal, from_validation, invalid
-from reward_service.schemas import Problem, RewardRequest
+from reward_service.schemas import Problem, RewardRequest, TaskRequest
 from reward_service.surrogates import REPLACED, without_lone_surrogates
 
 MAX_VALUES = 1_000_000
@@ -20,23 +21,26 @@ which would take 3 GB and hold the event loop for 8 s, does not."""
 _STRING = re.compile(rb'"[^"]*"?')  # once escapes are gone; without a closing quote, to the end
 
 
-def parse_batch(body: bytes | bytearray) -> RewardRequest:
-    """The batch that `body` spells; raises Refusal. Unpaired surrogates become U+FFFE."""
+Parsed = TypeVar("Parsed", RewardRequest, TaskRequest)
+
+
+def parse(kind: type[Parsed], body: bytes | bytearray) -> Parsed:
+    """The request that `body` spells; raises Refusal. Unpaired surrogates become U+FFFE."""
     if _values_at_most(body) > MAX_VALUES:
         message = f"The body has more than {MAX_VALUES:,} JSON values; send fewer items at once."
         raise Refusal(413, "too_large", message)
     try:
-        return RewardRequest.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
         repaired = without_lone_surrogates(body) if _is_no_json(error) else body
         if repaired == body:
             raise from_validation(error) from None
     try:
-        batch = RewardRequest.model_validate_json(repaired)
+        request = kind.model_validate_json(repaired)
     except ValidationError as error:
         raise from_validation(error) from None
-    _check_names(batch)
-    return batch
+    _check_names(request)
+    return request
 
 
 def _values_at_most(body: bytes | bytearray) -> int:
@@ -61,11 +65,11 @@ def _is_no_json(error: ValidationError) -> bool:
     return found[0]["type"] == "json_invalid"
 
 
-def _check_names(batch: RewardRequest) -> None:
+def _check_names(request: RewardRequest | TaskRequest) -> None:
     """Names are given back untouched, which half a surrogate pair cannot be."""
-    named = [("request_id", batch.request_id)]
-    named += [("tasks", key) for key in batch.tasks]
-    for at, item in enumerate(batch.items):
+    named = [("request_id", request.request_id)]
+    named += [("tasks", key) for key in request.tasks]
+    for at, item in enumerate(request.items if isinstance(request, RewardRequest) else ()):
         named += [(f"items.{at}.id", item.id), (f"items.{at}.task_id", item.task_id)]
     wrong = [path for path, name in named if REPLACED in (name or "")]
     if wrong:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from structlog.contextvars import bind_contextvars
 
-from reward_service.api.body import Batch
+from reward_service.api.body import Batch, Tasks
 from reward_service.api.keys import require_key
 from reward_service.api.presence import while_present
 from reward_service.engine import Engine
@@ -14,6 +14,8 @@ from reward_service.schemas import (
     ErrorResponse,
     RewardRequest,
     RewardResponse,
+    TaskRequest,
+    TaskResponse,
     VerifierInfo,
     VerifierList,
     Wire,
@@ -30,10 +32,13 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     500: {"model": ErrorResponse, "description": "A bug of the service"},
     503: {"model": ErrorResponse, "description": "A needed part is down; see Retry-After"},
 }
-_BATCH_SCHEMA = {"$ref": f"#/components/schemas/{RewardRequest.__name__}"}
-_BATCH_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": _BATCH_SCHEMA}}}
-}
+
+
+def _described(body: type[Wire]) -> dict[str, Any]:
+    """OpenAPI for a body that `body.py` parses by itself."""
+    schema = {"$ref": f"#/components/schemas/{body.__name__}"}
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 class Ready(Wire):
@@ -62,7 +67,7 @@ probes = APIRouter(tags=["probes"])
     operation_id="score_batch",
     tags=["rewards"],
     responses=_REFUSALS,
-    openapi_extra=_BATCH_BODY,
+    openapi_extra=_described(RewardRequest),
 )
 async def score_batch(request: Request, batch: Batch, engine: CurrentEngine) -> RewardResponse:
     """Score a batch and wait for the result."""
@@ -70,6 +75,18 @@ async def score_batch(request: Request, batch: Batch, engine: CurrentEngine) -> 
     response = await while_present(request, scoring)
     bind_contextvars(**response.summary.model_dump(include={"count", "scored", "errors"}))
     return response
+
+
+@v1.post(
+    "/tasks",
+    operation_id="check_tasks",
+    tags=["rewards"],
+    responses=_REFUSALS,
+    openapi_extra=_described(TaskRequest),
+)
+async def check_tasks(request: Request, tasks: Tasks, engine: CurrentEngine) -> TaskResponse:
+    """Say, before training, for which tasks no completion could be scored."""
+    return await while_present(request, engine.check(tasks, received=request.state.received))
 
 
 @v1.get(

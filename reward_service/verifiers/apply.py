@@ -25,7 +25,12 @@ def apply(name: str, params: str, attempt: Attempt) -> Outcome:
     except MemoryError:
         return Failure("verifier_memory", "verify", f"{name} ran out of memory")
     except Exception as error:
-        return Failure("verifier_crashed", "verify", f"{name} raised {_place(error)}")
+        return crashed(name, error)
+
+
+def crashed(name: str, error: Exception) -> Failure:
+    """What an item is told when the verifier `name` raised what it should not."""
+    return Failure("verifier_crashed", "verify", f"{name} raised {_place(error)}")
 
 
 def _place(error: Exception) -> str:

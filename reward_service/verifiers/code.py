@@ -5,9 +5,17 @@ Two pure halves around a run in the sandbox: `submission` takes the program out 
 `score` reads the judgement. The expected outputs stay on this side; the sandbox gets inputs only.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from reward_service.extract import CodeFrom, code_text, find_spans
 from reward_service.verdicts import Score, Verdict
@@ -15,20 +23,24 @@ from reward_service.verifiers.base import Attempt, Place, Verifier
 from sandbox import (
     LANGUAGES,
     MAX_LIMITS,
+    CallCase,
     Judgement,
     Limits,
     Program,
     Submission,
     TestCase,
+    TestResult,
     parse_checker,
 )
-from sandbox.judge import Verdict as TestVerdict
+from sandbox import Verdict as TestVerdict
 
 MAX_TESTS = 1_000
 MAX_TEST_TEXT = 16 * 2**20
 SHOWN_TESTS = 20
 
 _CLOSED = Verifier.model_config
+_ENTRY_POINT = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$"
+_FIELDS = {"stdin": "`input` and `output`", "function": "`args`, `kwargs` and `expected`"}
 
 
 def _is_language(name: str) -> str:
@@ -46,16 +58,40 @@ CheckerSpec = Annotated[dict[str, Any], AfterValidator(_is_checker)]
 TestText = Annotated[str, Field(max_length=MAX_TEST_TEXT)]
 
 
-class StdinTest(BaseModel):
-    """One input with its expected output."""
-
+class _Test(BaseModel):
     model_config = _CLOSED
+
+    weight: Annotated[float, Field(ge=0, le=1e6)] = 1.0
+    """Its share of the score under `fraction` and `groups`."""
+    group: Annotated[str, Field(max_length=64)] | None = None
+    """Under `groups` the tests of one group earn their weights together or not at all."""
+
+
+class StdinTest(_Test):
+    """One input with its expected output."""
 
     input: TestText = ""
     output: TestText
     checker: CheckerSpec | None = None
-    weight: Annotated[float, Field(ge=0, le=1e6)] = 1.0
-    group: Annotated[str, Field(max_length=64)] | None = None
+    """Instead of the task's checker."""
+
+
+class FunctionTest(_Test):
+    """One call with the value it should return, as plain JSON."""
+
+    args: list[Any] = Field(default_factory=list)
+    keywords: dict[str, Any] = Field(default_factory=dict, validation_alias=AliasChoices("kwargs"))
+    expected: Any
+
+
+def _form(test: object) -> str:
+    return "function" if isinstance(test, dict | FunctionTest) and "expected" in test else "stdin"
+
+
+AnyTest = Annotated[
+    Annotated[StdinTest, Tag("stdin")] | Annotated[FunctionTest, Tag("function")],
+    Discriminator(_form),
+]
 
 
 class RunLimits(BaseModel):
@@ -79,9 +115,12 @@ class Code(Verifier):
         str, AfterValidator(_is_language), Field(json_schema_extra={"enum": list(LANGUAGES)})
     ] = "python"
     """The language the program must be written in."""
-    kind: Literal["stdin"] = "stdin"
-    """`stdin`: a program that reads its input and prints its output."""
-    tests: Annotated[tuple[StdinTest, ...], Field(min_length=1, max_length=MAX_TESTS)]
+    kind: Literal["stdin", "function"] = "stdin"
+    """`stdin`: a program that reads its input and prints its output. `function`: a Python program
+    that defines `entry_point`; its results are compared by type and value, outside the sandbox."""
+    entry_point: Annotated[str, Field(pattern=_ENTRY_POINT, max_length=200)] | None = None
+    """For `function`: `name`, or `Class.method` of an instance made without arguments."""
+    tests: Annotated[tuple[AnyTest, ...], Field(min_length=1, max_length=MAX_TESTS)]
     """All of them count; one that was not run is not passed."""
     checker: CheckerSpec = Field(default={"name": "tokens"})
     """How an output is compared with the expected one, unless the test says otherwise."""
@@ -94,6 +133,19 @@ class Code(Verifier):
     allow_nonzero_exit: bool = False
     """Whether a program that prints the right output and then fails may pass."""
 
+    @model_validator(mode="after")
+    def _tests_fit_the_kind(self) -> Self:
+        is_function = self.kind == "function"
+        if any(isinstance(test, FunctionTest) is not is_function for test in self.tests):
+            raise ValueError(f"kind {self.kind} takes tests with {_FIELDS[self.kind]}")
+        if is_function is (self.entry_point is None):
+            raise ValueError("`entry_point` is given with kind function and only then")
+        if is_function and self.language != "python":
+            raise ValueError("kind function is for python")
+        if not any(test.weight for test in self.tests):
+            raise ValueError("one test at least must have a weight above 0")
+        return self
+
     def submission(self, attempt: Attempt) -> Submission | Score:
         """The program with its tests, or the verdict that there is none."""
         if not attempt.completion.strip():
@@ -104,11 +156,29 @@ class Code(Verifier):
             return Score(Verdict.NO_ANSWER, 0.0, "no_code")
         return Submission(
             program=Program(self.language, source),
-            tests=tuple(_test_case(test) for test in self.tests),
+            tests=tuple(self._case(test) for test in self.tests),
             checker=parse_checker(self.checker),
             limits=Limits(**self.limits.model_dump()),
             scoring=self.scoring,
             allow_nonzero_exit=self.allow_nonzero_exit,
+        )
+
+    def _case(self, test: StdinTest | FunctionTest) -> TestCase | CallCase:
+        if isinstance(test, FunctionTest):
+            return CallCase(
+                call=self.entry_point or "",
+                args=tuple(test.args),
+                expected=test.expected,
+                kwargs=test.keywords,
+                weight=test.weight,
+                group=test.group,
+            )
+        return TestCase(
+            input=test.input.encode(),
+            output=test.output.encode(),
+            checker=parse_checker(test.checker) if test.checker is not None else None,
+            weight=test.weight,
+            group=test.group,
         )
 
     def score(self, judgement: Judgement) -> Score:
@@ -132,17 +202,7 @@ def _reason(judgement: Judgement) -> str:
     return f"test_{failed}_{judgement.verdict.value}"
 
 
-def _test_case(test: StdinTest) -> TestCase:
-    return TestCase(
-        input=test.input.encode(),
-        output=test.output.encode(),
-        checker=parse_checker(test.checker) if test.checker is not None else None,
-        weight=test.weight,
-        group=test.group,
-    )
-
-
-def _shown(result: Any) -> dict[str, Any]:
+def _shown(result: TestResult) -> dict[str, Any]:
     return {
         "verdict": result.verdict.value,
         "time_ms": {"cpu": round(result.cpu_ms, 1), "wall": round(result.wall_ms, 1)},

@@ -103,8 +103,12 @@ def _require_debootstrap(progress: Progress) -> None:
             f"no registry gave {BASE}, and making it needs the program debootstrap: install it"
         )
     progress("installing debootstrap")
-    for line in _output(["apt-get", "install", "-y", "--no-install-recommends", "debootstrap"]):
-        progress(line)
+    for command in (
+        ["apt-get", "update"],
+        ["apt-get", "install", "-y", "--no-install-recommends", "debootstrap"],
+    ):
+        for line in _output(command):
+            progress(line)
 
 
 def _output(command: list[str]) -> Iterator[str]:

@@ -45,7 +45,7 @@ def steady(answer: Any) -> Any:
 
 
 def test_the_page_has_examples() -> None:
-    assert len(EXAMPLES) == PAGE.count("```sh\n") == 5
+    assert len(EXAMPLES) == PAGE.count("```sh\n") == 6
 
 
 @pytest.mark.parametrize(("command", "promised"), EXAMPLES, ids=range(len(EXAMPLES)))

@@ -59,6 +59,23 @@ def test_tasks_items_and_numbers_as_references(tmp_path: Path) -> None:
     assert results(out)[3]["flags"] == ["invalid_unicode"]
 
 
+def test_other_columns_of_a_flat_row_come_back_as_metadata(tmp_path: Path) -> None:
+    row = {"completion": "\\boxed{1}", "ground_truth": "1", "source": "aime", "step": 3}
+    assert grade(write(tmp_path / "rows.jsonl", [row])).returncode == 0
+    assert results(tmp_path / "rows.rewards.jsonl")[0]["metadata"] == {"source": "aime", "step": 3}
+
+
+def test_references_can_be_checked_alone(tmp_path: Path) -> None:
+    rows = [{"completion": "\\boxed{1}", "ground_truth": gold} for gold in ("1", "", "((")]
+    done = grade(write(tmp_path / "rows.jsonl", rows), "--check-gold")
+    assert done.returncode == 1
+    told = [line for line in done.stdout.splitlines() if "gold_unparseable" in line]
+    assert [line.split(":")[0] for line in told] == ["line 2", "line 3"]
+    assert not (tmp_path / "rows.rewards.jsonl").exists()
+    done = grade(write(tmp_path / "fine.jsonl", rows[:1]), "--check-gold")
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize(("share", "status"), [("0.4", 1), ("0.5", 0)])
 def test_too_many_errors_fail_the_command(tmp_path: Path, share: str, status: int) -> None:
     rows = [
@@ -78,6 +95,11 @@ def test_too_many_errors_fail_the_command(tmp_path: Path, share: str, status: in
         pytest.param("[1]", "line 2: is not a JSON object", id="not-an-object"),
         pytest.param('{"completion": 5}', "line 2: completion", id="wrong-type"),
         pytest.param('{"completion": "x"}', "line 2: ground_truth", id="no-reference"),
+        pytest.param(
+            '{"completion": "x", "verifiers": [{"name": "format", "weigth": 2}]}',
+            "line 2: verifiers.listed.0.weigth",
+            id="typo",
+        ),
         pytest.param('{"id": "line-1", "completion": "x"}', "same id as in line 1", id="twice"),
         pytest.param('{"completion": "x", "task_id": "q"}', "line 2: task_id", id="no-task"),
     ],

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import pytest
 
@@ -25,7 +26,13 @@ class BareSlot:
         return Run(Status.OK)
 
     async def run(
-        self, stdin: bytes, limits: Limits, *, deadline: float, call: str | None = None
+        self,
+        stdin: bytes,
+        limits: Limits,
+        *,
+        deadline: float,
+        call: str | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> Run:
         command = [sys.executable, "-c", self._source]
         done = subprocess.run(  # noqa: ASYNC221

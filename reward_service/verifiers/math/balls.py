@@ -7,9 +7,11 @@ logarithm or root of a negative number has no value there.
 """
 
 import os
+import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from flint import acb, arb, ctx, fmpq
@@ -81,6 +83,8 @@ class Evaluator:
         if expression.name in ("^", "root"):
             return self._power(expression)
         operation = _OPERATIONS.get(expression.name)
+        if operation is None and expression.name.startswith(("call ", "prime")):
+            operation = _unknown_function(expression.name)
         if operation is None:
             raise NotEvaluable(expression.name)
         result = operation([self._value(argument) for argument in expression.args])
@@ -183,11 +187,18 @@ def _log(values: list[Any]) -> Any:
     return values[0].log() / values[1].log() if len(values) > 1 else values[0].log()
 
 
-def _extreme(values: list[Any], name: str) -> Any:
-    result = values[0]
-    for value in values[1:]:
-        if isinstance(value, acb):
+def _real(value: Any, name: str) -> Any:
+    """The number as a real one, for functions that need an order."""
+    if isinstance(value, acb):
+        if not value.imag.is_zero():
             raise NotEvaluable(name)
+        return value.real
+    return value
+
+
+def _extreme(values: list[Any], name: str) -> Any:
+    result, *others = (_real(value, name) for value in values)
+    for value in others:
         result = getattr(result, name)(value)
     return result
 
@@ -205,11 +216,24 @@ def _binomial(values: list[Any]) -> Any:
     return (top + 1).gamma() * (bottom + 1).rgamma() * (top - bottom + 1).rgamma()
 
 
+@lru_cache(maxsize=256)
+def _unknown_function(name: str) -> Callable[[list[Any]], Any]:
+    """A function of no special property in the place of f, the same one for the same name."""
+    dice = random.Random(name)  # noqa: S311 - must repeat
+    stretch, shift, slope = (fmpq(dice.randrange(301, 2999), 1009) for _ in range(3))
+
+    def apply(values: list[Any]) -> Any:
+        total = arb(0)
+        for place, value in enumerate(values):
+            total = total + value * (place + 1)
+        return (total * stretch + shift).sin() + total * slope
+
+    return apply
+
+
 def _rounded(name: str) -> Callable[[list[Any]], Any]:
     def apply(values: list[Any]) -> Any:
-        value = values[0]
-        if isinstance(value, acb):
-            raise NotEvaluable(name)
+        value = _real(values[0], name)
         result = value.floor() if name == "floor" else value.ceil()
         if not result.is_exact():  # the ball holds a jump
             raise NotEvaluable(name)

@@ -3,8 +3,8 @@ One spelling for what can be spelt in many ways, before anything is read.
 
 Unicode signs become LaTeX commands, digits of any script become ASCII digits,
 layout (`\left`, `\displaystyle`, thin spaces, colours, dollars) goes away.
-Letters that merely look alike (Cyrillic а, Latin a) stay different, and no
-space between digits is ever removed.
+Letters that merely look alike (Cyrillic а, Latin a) stay different, and
+of spaces between digits only those that group a number in threes are removed.
 """
 
 import re
@@ -55,12 +55,14 @@ _DOLLARS = re.compile(r"(?<!\\)(?:\$|\\[()\[\]])")
 _THOUSANDS = re.compile(
     r"(?<![\d.,])\d{1,3}(?:(?:\\[,!;: ]|,\s*\\!|\{,\}|\u202f|\u2009)\s*\d{3})+(?!\d)"
 )
+_SPACED_NUMBER = re.compile(r"-?[1-9]\d{0,2}(?: \d{3})+")
 _SPACES = re.compile(
     r"(?<!\\)\\[,;:! ]|\\(?:quad|qquad|enspace|thinspace|hspace\{[^{}]*\}|space)(?![A-Za-z])"
     r"|~|[\u2000-\u200a\u202f]"
 )
 _FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _NUMBER_SETS = re.compile(r"\\(?:mathbb|Bbb)\s*\{?\s*([A-Z])\s*\}?")
+_ALIGNED = re.compile(r"\\(?:begin|end)\s*\{(?:aligned|align|gathered|split|equation)\*?\}")
 _BARS = re.compile(r"\\[lr]?vert")
 _NEGATED = re.compile(r"\\not\s*(?:=|\\in(?![A-Za-z]))")
 _ENDING = re.compile(r"[\s.,;]+$")
@@ -75,7 +77,8 @@ def clean(text: str) -> str:
         text = text.replace("\\\\", "\\")
     if "\\" in text or "$" in text or "~" in text or "{" in text or not text.isascii():
         text = _drop_layout(text)
-    return _ENDING.sub("", text).strip()
+    text = _ENDING.sub("", text).strip()
+    return text.replace(" ", "") if _SPACED_NUMBER.fullmatch(text) else text
 
 
 def _to_ascii(text: str) -> str:
@@ -107,6 +110,8 @@ def _character(character: str) -> str:
 
 def _drop_layout(text: str) -> str:
     text = _ungrouped(text)
+    if _ALIGNED.search(text):
+        text = _ALIGNED.sub(" ", text).replace("&", " ")
     text = _COLOURS.sub("", text)
     text = _LAYOUT.sub(" ", text)
     text = _WRAPPERS.sub("", text)

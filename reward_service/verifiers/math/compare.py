@@ -81,7 +81,7 @@ def _shapes(gold: Node, pred: Node, policy: Policy) -> Decision:
             return _unions(gold, pred, policy)
     if isinstance(pred, Seq | SetOf):
         return _single(pred, gold, lambda item: compare(gold, item, policy))
-    if isinstance(gold, SetOf):
+    if isinstance(gold, Seq | SetOf):
         return _single(gold, pred, lambda item: compare(item, pred, policy))
     return different("different_kind", "structure")
 

@@ -119,7 +119,7 @@ def _binomial(values: list[fmpq]) -> fmpq:
         raise NotRational
     if bottom > top:
         return fmpq(0)
-    if min(bottom, top - bottom) * max(top.bit_length(), 1) > MAX_BITS:
+    if top >= 2**63 or min(bottom, top - bottom) * max(top.bit_length(), 1) > MAX_BITS:
         raise TooLarge
     return fmpq(fmpz.bin_uiui(top, bottom))
 

@@ -104,7 +104,9 @@ def _decide(gold: str, pred: str, policy: Policy) -> Decision:
         return found
     if _squeezed(gold) == _squeezed(pred):
         return equal("same_text", "text")
-    return fallback.refuse(gold, pred) or fallback.compare(gold, pred)
+    is_expression = found.stage in ("identity", "numeric")
+    refused = fallback.refuse(gold, pred, is_expression=is_expression)
+    return refused or fallback.compare(gold, pred)
 
 
 def _squeezed(text: str) -> str:

@@ -179,12 +179,21 @@ def _residue_series(expression: Op, prime: int, point: int, bound: dict[str, int
 def _same_at_points(left: Expr, right: Expr) -> Decision:
     names = sorted(symbols(left) | symbols(right))
     integers = frozenset(_integer_symbols(left)) | frozenset(_integer_symbols(right))
-    is_complex = any(mentions(side, "i") for side in (left, right))
+    if not any(mentions(side, "i") for side in (left, right)):
+        found = _agree_at_points(left, right, names, integers, is_complex=False)
+        if found.answer is not Answer.UNDECIDED or found.reason == "not_evaluable":
+            return found
+    return _agree_at_points(left, right, names, integers, is_complex=True)
+
+
+def _agree_at_points(
+    left: Expr, right: Expr, names: list[str], integers: frozenset[str], *, is_complex: bool
+) -> Decision:
     agreed = 0
     for point in range(_POINTS):
         bindings = {name: coordinate(name, point, name in integers) for name in names}
         found = _compare_at(left, right, bindings, is_complex=is_complex)
-        if found.answer is Answer.DIFFERENT:
+        if found.answer is Answer.DIFFERENT or found.reason == "not_evaluable":
             return found
         agreed += found.is_equal
     if agreed >= 2:

@@ -1,8 +1,8 @@
 r"""
 Tokens to expressions: a Pratt parser for the LaTeX that answers are written in.
 
-It reads what TeX would show: `\frac12` is a half, `x^10` is not `x^{10}`.
-Where people and TeX disagree about what is shown, it refuses. Whatever it does
+It reads what TeX would show: `\frac12` is a half. Where writers and TeX disagree
+about what is shown, as in `\pi x^10`, it refuses. Whatever it does
 not know is Unreadable, which leaves the pair undecided; it never guesses.
 """
 
@@ -188,6 +188,10 @@ class Parser(Cursor):
         raise Unreadable("missing_argument")
 
     def _one_digit(self, token: Token, *, is_power: bool) -> Expr:
+        is_tex = "\\" in self.text or "{" in self.text
+        if is_power and token.text.isdigit() and not is_tex:
+            self.take()
+            return number(token.text)
         if is_power or not token.text.isdigit():
             raise Unreadable("ambiguous_argument", is_final=is_power)
         self.tokens[self.at] = Token("num", token.text[1:], token.start + 1, spaced=False)
