@@ -85,7 +85,8 @@ COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=60.0, memory_mb=1024, output_kb=1024,
 
 
 MAX_FILES = 48
-MAX_WORDS = 8192
+MAX_NAME = 200
+MAX_WORDS = 3000
 """Characters of all arguments, variables and file names of a program together."""
 
 
@@ -110,8 +111,14 @@ class Program:
         _check_words("files", self.files)
         if any(not name or "=" in name for name in self.env):
             raise ValueError("env: names must not be empty or hold '='")
-        if any({"", ".", ".."} & set(name.split("/")) for name in self.files):
+        parts = [name.split("/") for name in self.files]
+        if any({"", ".", ".."} & set(path) for path in parts):
             raise ValueError("files: names must be relative, without empty parts and dots")
+        if any(len(part.encode()) > MAX_NAME for path in parts for part in path):
+            raise ValueError(f"files: no part of a name may be longer than {MAX_NAME} bytes")
+        folders = {"/".join(path[:i]) for path in parts for i in range(1, len(path))}
+        if folders & set(self.files):
+            raise ValueError("files: one name is a folder in another")
         if len(self.files) > MAX_FILES:
             raise ValueError(f"files: at most {MAX_FILES}")
 

@@ -151,8 +151,9 @@ class AgentSlot:
 
 def _file_names(program: Program, language: Language) -> list[str]:
     names = [language.source_name, *program.files]
-    if language.source_name in program.files:
-        raise ValueError(f"files: none may be named {language.source_name}, as the source is")
+    taken = {language.source_name, language.artifact}
+    if any(name.split("/")[0] in taken for name in program.files):
+        raise ValueError(f"files: {language.source_name} and what is made of it are taken")
     return names
 
 

@@ -53,6 +53,35 @@ async def test_no_memory_holds_what_an_earlier_program_was_given(
         assert found.stdout == b"0\n", found
 
 
+async def test_a_compiled_program_keeps_the_files_beside_it(
+    sandbox: DockerSandbox, deadline: float
+) -> None:
+    source = """#include "twice.h"
+#include <fstream>
+#include <iostream>
+int main() { int n; std::ifstream("n.txt") >> n; std::cout << twice(n); }
+"""
+    files = {"twice.h": b"int twice(int n) { return 2 * n; }", "n.txt": b"21"}
+    run = await sandbox.run(Program("cpp", source, files), deadline=deadline)
+    assert run.stdout == b"42", run
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(Program("python", "print(1)", {"main.py": b""}), id="source"),
+        pytest.param(Program("cpp", "int main() {}", {"main": b""}), id="artifact"),
+        pytest.param(Program("cobol", ""), id="language"),
+    ],
+)
+async def test_what_no_slot_can_run_is_refused_and_harms_no_slot(
+    sandbox: DockerSandbox, deadline: float, program: Program
+) -> None:
+    with pytest.raises(ValueError, match=r"files|language"):
+        await sandbox.run(program, deadline=deadline)
+    assert (await sandbox.run(Program("python", "print(1)"), deadline=deadline)).stdout == b"1\n"
+
+
 async def test_limits_count_and_are_reported(sandbox: DockerSandbox, deadline: float) -> None:
     program = Program("python", "x = bytearray(b'x') * (50 << 20)\nwhile len(x): pass")
     run = await sandbox.run(program, limits=Limits(cpu_s=0.5), deadline=deadline)
@@ -72,6 +101,8 @@ async def test_limits_count_and_are_reported(sandbox: DockerSandbox, deadline: f
         pytest.param({"files": {"../x": b""}}, "files", id="parent-directory"),
         pytest.param({"files": {"/etc/x": b""}}, "files", id="absolute"),
         pytest.param({"files": {"a//x": b""}}, "files", id="empty-part"),
+        pytest.param({"files": {"a/x": b"", "a": b""}}, "files", id="file-and-folder"),
+        pytest.param({"files": {"x" * 300: b""}}, "files", id="long-name"),
         pytest.param({"files": {str(i): b"" for i in range(60)}}, "files", id="many-files"),
     ],
 )
