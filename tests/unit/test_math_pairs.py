@@ -28,8 +28,12 @@ def test_pairs_are_told_apart_as_mathematics_has_it(case: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("case", cases("math_adversarial.jsonl"))
-def test_answers_written_to_fool_the_grader_earn_nothing(case: dict[str, Any]) -> None:
+def test_answers_written_to_fool_the_grader_earn_nothing(
+    case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where an answer that got executed would leave its file
     outcome = Math()(Attempt(case["pred"], ground_truth=(case["gold"],)))
+    assert not list(tmp_path.iterdir())
     if not case["gold"].strip():
         assert isinstance(outcome, Failure)
         return

@@ -72,7 +72,7 @@ def clean(text: str) -> str:
     """`text` in one spelling. Linear in its length."""
     if not text.isascii():
         text = _to_ascii(text)
-    text = text.replace("\n", " ").replace("\t", " ")
+    text = " ".join(text.split())
     if _ESCAPED.search(text):  # JSON or Python escapes that nobody took off
         text = text.replace("\\\\", "\\")
     if "\\" in text or "$" in text or "~" in text or "{" in text or not text.isascii():

@@ -39,6 +39,7 @@ from reward_service.verifiers.math.units import measure
 
 _MAX_ITEMS = 256
 _EXACT = Policy(rounding="exact")
+_ARGUMENTS = frozenset({Sym("t"), Sym("x"), Sym("n"), Sym("s")})
 _NUMBER_SETS = frozenset({"𝔹Z", "𝔹N", "𝔹R", "𝔹Q", "𝔹C", "Z", "N", "R", "Q", "C"})
 
 
@@ -183,6 +184,8 @@ def _same_name(gold: Node, pred: Node | None) -> bool:
     calls = [isinstance(side, Op) and side.name.startswith("call ") for side in (gold, pred)]
     if calls[0] != calls[1]:
         return Sym("y") in (gold, pred)
+    if isinstance(gold, Op) and isinstance(pred, Sym):  # y(t) reads as y times t
+        return gold.name == "*" and gold.args[0] == pred and gold.args[-1] in _ARGUMENTS
     if isinstance(gold, Sym) and isinstance(pred, Sym):  # x_1 and x_2 are roots of x
         return gold.name == pred.name or gold.name.partition("_")[0] == pred.name
     return gold == pred
@@ -197,7 +200,7 @@ def _quantities(gold: Node, pred: Node, policy: Policy) -> Decision:
         if policy.units == "required":
             return different("unit_missing", "form")
         if "deg" in (_mark(gold), _mark(pred)):
-            return different("units_differ", "form")
+            return _temperatures(gold, pred, policy)
         return compare(*values, policy)
     measures = measure(left), measure(right)
     if measures[0] is None or measures[1] is None or measures[0].dimension != measures[1].dimension:
@@ -207,6 +210,17 @@ def _quantities(gold: Node, pred: Node, policy: Policy) -> Decision:
         return different("units_differ", "form")
     ratio = factors[1] / factors[0]
     return compare(values[0], Op("*", (values[1], Num(ratio, str(ratio)))), policy)
+
+
+def _temperatures(gold: Node, pred: Node, policy: Policy) -> Decision:
+    """`20°` is short for `20°C`; degrees of an angle are nothing else."""
+    if (_unit_of(gold) or _unit_of(pred) or "")[0] != "°":
+        return different("units_differ", "form")
+    left, right = (
+        side.args[0] if isinstance(side, Op) and side.name == "deg" else _value_of_quantity(side)
+        for side in (gold, pred)
+    )
+    return compare(left, right, policy)
 
 
 def _unit_of(node: Node) -> str | None:

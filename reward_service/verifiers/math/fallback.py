@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from reward_service.verifiers.math.decision import Decision, different, equal, undecided
+from reward_service.verifiers.math.vocabulary import PLAIN_FUNCTIONS, PLAIN_SYMBOLS
 
 _MAX_CHARACTERS = 300
 _MAX_EXPRESSION = 40  # characters of what was read but not decided: simplify is slow on these
@@ -25,6 +26,11 @@ _HEAVY = re.compile(
 )
 """What can make sympy work for minutes: an answer may have no more of it than the reference."""
 
+_WORDS = re.compile(
+    rf"(?<![\\A-Za-z])(?!(?:{'|'.join(sorted(PLAIN_FUNCTIONS | set(PLAIN_SYMBOLS)))})(?![A-Za-z]))"
+    r"[A-Za-z]{3,}"
+)
+_WRAPPER = re.compile(r"\\(?:text|mathrm|textbf|textit|mbox|operatorname)\s*\{([^{}]*)\}")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _EQUALS = re.compile(r"(?<![<>!:])=|\\approx(?![a-z])|≈|\\simeq(?![a-z])")
 
@@ -46,6 +52,8 @@ def refuse(gold: str, pred: str, *, is_expression: bool) -> Decision | None:
         return different("code_characters", "form")
     if len(pred) > _MAX_CHARACTERS or len(_HEAVY.findall(pred)) > len(_HEAVY.findall(gold)):
         return different("too_large_to_compare", "form")
+    if _WORDS.search(_unwrapped(pred)) and not _WORDS.search(_unwrapped(gold)):
+        return different("words_beside_answer", "form")
     if _CANDIDATES.search(pred) and not (_CANDIDATES.search(gold) or "," in gold):
         return different("several_candidates", "form")
     if _IMPLIES.search(pred) and not _IMPLIES.search(gold):
@@ -53,6 +61,11 @@ def refuse(gold: str, pred: str, *, is_expression: bool) -> Decision | None:
     sides = [side.strip(" $") for side in _EQUALS.split(pred)]
     numbers = {float(side) for side in sides if _NUMBER.fullmatch(side)}
     return different("false_equation_chain", "form") if len(numbers) > 1 else None
+
+
+def _unwrapped(text: str) -> str:
+    """Math-Verify drops words that it does not know, so words are looked for here."""
+    return _WRAPPER.sub(r" \1 ", text)
 
 
 def compare(gold: str, pred: str) -> Decision:

@@ -38,6 +38,10 @@ def _chain(name: str, left: Expr, right: Expr) -> Op:
     return Op(name, (left, right))
 
 
+def _starts_function(token: Token) -> bool:
+    return token.kind == "func" or token.text[1:] in FUNCTIONS or token.text[1:] in SPELLINGS
+
+
 class Parser(Cursor):
     """Reads expressions; `answers.py` builds lists, sets and relations on top."""
 
@@ -61,7 +65,7 @@ class Parser(Cursor):
             return _chain("+", left, right if sign == "+" else Op("neg", (right,)))
         if sign in ("\\pm", "\\mp") and power < _SUM:
             self.take()
-            return Op("pm" if sign == "\\pm" else "mp", (left, self.expression(_SUM)))
+            return Op(sign[1:], (left, self.expression(_SUM)))
         if sign in PRODUCT_SIGNS and power < _PRODUCT:
             return self._product(left, PRODUCT_SIGNS[sign])
         if sign in ("\\bmod", "\\pmod", "\\mod") and power < _PRODUCT:
@@ -129,10 +133,9 @@ class Parser(Cursor):
             return Op("neg", (value,))
         if self.accept("+"):
             return self.expression(_NEGATION - 1)
-        if self.accept("\\pm"):
-            return Op("pm", (Num(fmpq(0), "0"), self.expression(_NEGATION - 1)))
-        if self.accept("\\mp"):
-            return Op("mp", (Num(fmpq(0), "0"), self.expression(_NEGATION - 1)))
+        if self.peek.text in ("\\pm", "\\mp"):
+            name = self.take().text[1:]
+            return Op(name, (Num(fmpq(0), "0"), self.expression(_NEGATION - 1)))
         return self._postfix(self._atom())
 
     def _postfix(self, left: Expr, *, is_atom: bool = False) -> Expr:
@@ -145,6 +148,8 @@ class Parser(Cursor):
                 left = Op("percent", (left,))
             elif self.accept("'") or self.accept("\\prime"):
                 left = Op("prime", (left,))
+            elif isinstance(left, Num) and self.peek.text == "_":
+                raise Unreadable("subscripted_number", is_final=True)
             elif is_atom or not (self.peek.text == "_" and isinstance(left, Sym)):
                 return left
             else:
@@ -374,15 +379,11 @@ class Parser(Cursor):
         """`\\sin 2x` takes factors up to the next sign or function."""
         sign = self.accept("-")
         value = self._postfix(self._atom())
-        while self._starts_operand(self.peek) and not self._starts_function(self.peek):
+        while self._starts_operand(self.peek) and not _starts_function(self.peek):
             if self.peek.kind == "num" or self.peek.text in ("(", "["):
                 break
             value = Op("*", (value, self._postfix(self._atom())))
         return Op("neg", (value,)) if sign else value
-
-    @staticmethod
-    def _starts_function(token: Token) -> bool:
-        return token.kind == "func" or token.text[1:] in FUNCTIONS or token.text[1:] in SPELLINGS
 
     def _big_operator(self, name: str) -> Expr:
         lower = upper = variable = None

@@ -66,9 +66,21 @@ def value_of(relation: Relation) -> Node | Decision:
     for left, right in pairwise(closed):
         if numbers_equal(left, right) is not True:  # type: ignore[arg-type]
             return different("false_equation_chain", "structure")
+    if _is_inconsistent(relation):
+        return different("false_equation_chain", "structure")
     if closed:
         return closed[-1] if len(closed) == len(relation.sides) or _commits(relation) else _NOTHING
     return _symbolic_value(relation)
+
+
+def _is_inconsistent(relation: Relation) -> bool:
+    """Whether neighbours say that a variable is a multiple of itself, as in x = 7x = 7."""
+    opened = [side for side in relation.sides if isinstance(side, Num | Sym | Op)]
+    opened = [side for side in opened if symbols(side)]
+    return len(relation.sides) > 2 and any(
+        symbols(left) & symbols(right) and not same_function(left, right).is_equal
+        for left, right in pairwise(opened)
+    )
 
 
 _NOTHING = different("equation_instead_of_value", "structure")

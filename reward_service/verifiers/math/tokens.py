@@ -27,7 +27,7 @@ _TOKEN = re.compile(
       (?P<text>{_TEXT}\s*\{{(?P<inner>[^{{}}]*)\}})
     | (?P<env>\\(?:begin|end)\s*\{{(?P<name>[a-zA-Z]+)\*?\}}(?:\s*\{{[clr|\s]*\}})?)
     | (?P<cmd>\\(?:[a-zA-Z]+|.))
-    | (?P<num>(?:\d+(?:\.\d+|\.(?=\\(?:overline|bar|dot)))?|\.\d+)(?:[eE][+-]\d+)?)
+    | (?P<num>(?:\d+(?:\.\d+|\.(?=\\(?:overline|bar|dot)))?|\.\d+)(?:[eE][+-]?\d+(?![\w^.]))?)
     | (?P<letters>[A-Za-z]+)
     | (?P<sign><=|>=|!=|==|\S)
     )""",

@@ -2,7 +2,7 @@
 Units: the suffix of an answer, what it measures, and by which factor.
 
 Only a suffix is ever taken for a unit. A reference's suffix may be any words;
-an answer's must be a unit known here or one plural noun, so that "7 or 8" and
+an answer's must be a unit known here or a plain noun, so that "7 or 8" and
 "7 is wrong" stay what they are.
 """
 
@@ -47,63 +47,32 @@ _SPELLINGS = {
 }  # fmt: skip
 _ANGLES = frozenset({"degree", "deg", "°"})
 _MULTIPLIERS = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_NO_UNITS = frozenset(
-    {
-        "is",
-        "was",
-        "has",
-        "does",
-        "plus",
-        "minus",
-        "times",
-        "divided",
-        "over",
-        "less",
-        "yes",
-        "false",
-        "pairs",
-        "always",
-        "perhaps",
-        "thus",
-        "sometimes",
-        "towards",
-        "besides",
-        "unless",
-        "guess",
-        "wins",
-        "loses",
-        "equals",
-        "answers",
-        "others",
-        "squares",
-        "cubes",
-        "as",
-        "its",
-        "this",
-        "us",
-        "else",
-        "units'",
-        "primes",
-        "solutions",
-        "possibilities",
-        "hundreds",
-        "thousands",
-        "dozens",
-        "tens",
-        "ones",
-        "twos",
-    }
-)
-
+_NO_UNITS = frozenset({
+    "about", "all", "almost", "always", "and", "answer", "answers", "any", "approximately", "are",
+    "as", "base", "be", "besides", "but", "choose", "correct", "cubed", "cubes", "divided", "does",
+    "dozen", "dozens", "either", "else", "equals", "except", "factorial", "false", "fewer",
+    "fifth", "fifths", "from", "gross", "guess", "half", "halves", "has", "hundred", "hundreds",
+    "hundredth", "hundredths", "if", "incorrect", "is", "its", "less", "loses", "maybe", "minus",
+    "mod", "modulo", "more", "multiplied", "nd", "nearly", "negative", "neither", "none", "nor",
+    "not", "ones", "or", "others", "over", "pair", "pairs", "perhaps", "plus", "positive",
+    "possibilities", "possibly", "power", "powers", "primes", "quarter", "quarters", "raised",
+    "rd", "right", "root", "roots", "roughly", "score", "solutions", "some", "sometimes",
+    "squared", "squares", "st", "sure", "tens", "tenth", "tenths", "th", "than", "then", "third",
+    "thirds", "this", "thousand", "thousands", "through", "thus", "times", "to", "towards", "twos",
+    "units'", "unless", "unsure", "until", "us", "versus", "was", "were", "when", "wins", "wrong",
+    "yes",
+})  # fmt: skip
+"""Words after a number that change it, doubt it, or join it to another."""
 _SHAPE = r"(?:\\(?:text|mathrm|mbox|textrm|textnormal|operatorname|rm)\s*\{([^{}]*)\})"
 _POWER = r"(?:\s*\^\s*\{?\s*-?[1-4]\s*\}?)?"
-_TEXT_UNIT = re.compile(rf"((?:\s*{_SHAPE}{_POWER}\s*/?)+)$")
+_TEXT_UNIT = re.compile(rf"((?:\s*{_SHAPE}{_POWER}\s*(?:/|\\cdot)?)+)$")
 _PLAIN_UNIT = re.compile(rf"(?<=[\d)}}\s%])\s*(\\?%|\$|€|£|[A-Za-z][A-Za-z./ ]{{0,40}}{_POWER})$")
+_CELSIUS = re.compile(r"\^\s*\{?\s*\\circ\s*\}?\s*(?:\\(?:text|mathrm|rm)\s*)?\{?\s*([CF])\s*\}?$")
 _CURRENCY = re.compile(r"^([-+]?)\s*(\\\$|\$|€|£|US\$|USD)\s*(?=[-\d.\\(])")
 _VARIABLE = re.compile(r"(?:[a-z]|pa|ms|nm|dm)(?:\s*\^.*)?")
 _BODY = re.compile(r"[\d)}]$|\\pi$|[\d})\]]\s*[a-z]$")
-_PLURAL = re.compile(r"[a-z]{3,}s")
-_WORDS = re.compile(r"[a-zA-Z°][a-zA-Z.\- ]*")
+_NOUN = re.compile(r"[a-z]{3,}")
+_WORDS = re.compile(r"[a-zA-Z°][a-zA-Z.\-]{2}[a-zA-Z.\- ]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +100,12 @@ def split_unit(text: str, *, is_reference: bool, unit: str = "") -> tuple[str, S
     if currency:
         name = {"€": "euro", "£": "pound sterling"}.get(currency[2], "dollar")
         return currency[1] + text[currency.end() :], Suffix(name)
+    celsius = _CELSIUS.search(text)
+    if celsius:
+        return text[: celsius.start()], Suffix(f"°{celsius[1].lower()}")
     found = _TEXT_UNIT.search(text)
     if found:
-        label = re.sub(_SHAPE, r"\1", found[1])
+        label = re.sub(_SHAPE, r"\1", found[1]).replace("\\cdot", "*")
     else:
         found = _PLAIN_UNIT.search(text)
         if not found or not _BODY.search(text[: found.start()].rstrip()):
@@ -160,9 +132,15 @@ def _suffix(label: str, *, is_reference: bool, is_plain: bool, unit: str) -> Suf
         return Suffix(name)
     if is_reference and _WORDS.fullmatch(label) and len(label.split()) <= 4 and not is_plain:
         return None if _hedges(label) else Suffix(name)
-    if _PLURAL.fullmatch(label) and label not in _NO_UNITS:
-        return Suffix(name)
-    return None
+    return Suffix(name) if _is_counted(label) else None
+
+
+def _is_counted(label: str) -> bool:
+    """Whether the words name what is counted: `apples`, `red balls`, `children`."""
+    words = label.split()
+    if not 1 <= len(words) <= 3 or not all(map(_NOUN.fullmatch, words)):
+        return False
+    return not _NO_UNITS & set(words) and (len(words) == 1 or words[-1].endswith("s"))
 
 
 def _hedges(label: str) -> bool:
@@ -172,7 +150,10 @@ def _hedges(label: str) -> bool:
 def canonical(label: str) -> str:
     """One spelling of a unit: `square feet` is `ft^2`, `miles per hour` is `mi/h`."""
     label = re.sub(r"\s*\bper\b\s*|\s*/\s*", "/", label.replace(".", ""))
-    return "/".join(_canonical_factor(part.strip()) for part in label.split("/"))
+    return "/".join(
+        "*".join(sorted(_canonical_factor(factor.strip()) for factor in part.split("*")))
+        for part in label.split("/")
+    )
 
 
 def _canonical_factor(part: str) -> str:
@@ -197,12 +178,17 @@ def measure(name: str) -> Measure | None:
     """The measure of a canonical name; None where the unit is not known."""
     dimension, factor = "", fmpq(1)
     is_fixed = True
-    for place, part in enumerate(name.split("/")):
+    parts = [
+        (part, 1 if place == 0 else -1)
+        for place, side in enumerate(name.split("/"))
+        for part in side.split("*")
+    ]
+    for part, sign in parts:
         unit, _, power = part.partition("^")
         known = _KNOWN.get(unit)
         if known is None:
             return None
-        exponent = int(power or 1) * (1 if place == 0 else -1)
+        exponent = int(power or 1) * sign
         dimension += f"{known.dimension}^{exponent} "
         is_fixed = is_fixed and known.factor is not None
         factor *= (known.factor or fmpq(1)) ** exponent
@@ -225,7 +211,8 @@ _KNOWN = (
     | _table("money", _MONEY)
     | _table("volume", {"l": "1/1000", "ml": "1/1000000", "gallon": None})
     | _table("angle", {"rad": 1})
-    | _table("energy", {"j": 1, "kj": 1000})
+    | _table("energy", {"j": 1, "kj": 1000, "ev": None, "kev": None, "mev": None, "erg": None})
+    | _table("length", {"pc": None, "kpc": None, "mpc": None, "ly": None, "au": None})
     | _table("power", {"w": 1, "kw": 1000})
     | {name: Measure(name, fmpq(1)) for name in _SINGLE}
 )
