@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from reward_service import __version__
 from reward_service.broker.base import Broker
-from reward_service.chunks import Done, Evaluation, Part, Plan, Planned, cut, single, time_left
+from reward_service.chunks import Done, Evaluation, Part, Plan, Planned, cut, singles, time_left
 from reward_service.schemas import (
     Component,
     ErrorInfo,
@@ -65,7 +65,7 @@ class Scorer:
     async def _evaluate(self, plan: Plan, deadline: float) -> dict[Evaluation, Done]:
         places = plan.evaluations()
         jobs = cut((e for e, place in places.items() if place == "pool"), deadline=deadline)
-        jobs += [single(e, deadline=deadline) for e, p in places.items() if p == "sandbox"]
+        jobs += singles((e for e, p in places.items() if p == "sandbox"), deadline=deadline)
         by_id = {job.id: job for job in jobs}
         done: dict[Evaluation, Done] = {}
         async with self._broker.submit(jobs) as replies:

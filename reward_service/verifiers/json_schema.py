@@ -46,7 +46,7 @@ class JsonSchema(Rule):
         try:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:
-            raise ValueError(f"not a JSON Schema: {error.message[:_SHOWN]}") from error
+            raise ValueError(f"not a JSON Schema, at {error.json_path[:_SHOWN]}") from error
         outside = [ref for ref in _references(schema) if not ref.startswith("#")]
         if outside:
             raise ValueError("`$ref` must stay within the schema: begin it with #")
