@@ -51,7 +51,13 @@ class Evaluation:
     @property
     def size(self) -> int:
         """Characters that travel with it."""
-        return len(self.params) + len(self.attempt.completion) + len(self.attempt.prompt or "")
+        return sum(map(len, self.texts))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What it holds; all but the completion is shared by the items of a task."""
+        attempt = self.attempt
+        return (self.params, attempt.completion, attempt.prompt or "", *attempt.ground_truth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,7 @@ class Plan:
 
     def __init__(self, batch: RewardRequest) -> None:
         self._shared: dict[str, tuple[_Rule, ...]] = {}
+        self._prompts = {name: _prompt_text(task.prompt) for name, task in batch.tasks.items()}
         self._batch = batch
         _refuse_duplicates([item.id for item in batch.items], "items.{}.id", "id")
         for task_id, task in batch.tasks.items():
@@ -120,7 +127,12 @@ class Plan:
             rules = self._shared.get(item.task_id or "", ())
         if not rules:
             raise BadTask(f"{where}.verifiers", "neither the item nor its task names a verifier")
-        attempt, flags = _attempt(item, task)
+        if (completion := _completion_text(item.completion)) is None:
+            raise BadTask(f"{where}.completion", "no message has the role `assistant`")
+        if (prompt := _prompt_text(item.prompt)) is None:
+            prompt = self._prompts.get(item.task_id or "")
+        truth = item.ground_truth if item.ground_truth is not None else task.ground_truth
+        attempt, flags = _attempt(item, completion, prompt, truth)
         for rule in rules:
             if rule.verifier.needs_ground_truth and not attempt.ground_truth:
                 raise BadTask(f"{where}.ground_truth", f"verifier {rule.name!r} needs one")
@@ -133,17 +145,31 @@ class Plan:
 
 def cut(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[list[Evaluation]]]:
     """Chunks of at most 16 evaluations with one reference, so that a worker parses it once."""
-    jobs = []
-    for _, run in groupby(evaluations, key=lambda e: (e.params, e.attempt.ground_truth)):
-        for chunk in _slices(run):
-            size = sum(evaluation.size for evaluation in chunk)
-            jobs.append(Job(uuid4().hex, "pool", chunk, len(chunk), size, deadline))
-    return jobs
+    counted: set[int] = set()
+    return [
+        _job("pool", chunk, deadline, counted)
+        for _, run in groupby(evaluations, key=lambda e: (e.params, e.attempt.ground_truth))
+        for chunk in _slices(run)
+    ]
 
 
-def single(evaluation: Evaluation, *, deadline: float) -> Job[list[Evaluation]]:
+def singles(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[list[Evaluation]]]:
     """A program is a job of its own: all its test cases, one sandbox slot."""
-    return Job(uuid4().hex, "sandbox", [evaluation], 1, evaluation.size, deadline)
+    counted: set[int] = set()
+    return [_job("sandbox", [evaluation], deadline, counted) for evaluation in evaluations]
+
+
+def _job(
+    kind: str, chunk: list[Evaluation], deadline: float, counted: set[int]
+) -> Job[list[Evaluation]]:
+    """A job whose size leaves out the texts that other jobs of the batch hold already.
+
+    Tests can be megabytes, and a group of a hundred completions holds them once.
+    """
+    texts = {id(text): text for evaluation in chunk for text in evaluation.texts}
+    size = sum(len(text) for key, text in texts.items() if key not in counted)
+    counted.update(texts)
+    return Job(uuid4().hex, kind, chunk, len(chunk), size, deadline)
 
 
 def time_left(deadline: float) -> float:
@@ -202,11 +228,10 @@ def _refuse_duplicates(values: Sequence[str], field: str, what: str) -> None:
             raise BadTask(field.format(index), f"same {what} as at position {first[value]}")
 
 
-def _attempt(item: Item, task: Task) -> tuple[Attempt, tuple[str, ...]]:
-    completion, flags = _clean(_completion_text(item.completion))
-    prompt_source = item.prompt if item.prompt is not None else task.prompt
-    prompt = None if prompt_source is None else _prompt_text(prompt_source)
-    truth = item.ground_truth if item.ground_truth is not None else task.ground_truth
+def _attempt(
+    item: Item, completion: str, prompt: str | None, truth: str | list[str] | None
+) -> tuple[Attempt, tuple[str, ...]]:
+    completion, flags = _clean(completion)
     prefilled = item.think_prefilled
     if prefilled is None:
         prefilled = opens_thought(prompt)
@@ -222,11 +247,13 @@ def _attempt(item: Item, task: Task) -> tuple[Attempt, tuple[str, ...]]:
     return attempt, flags
 
 
-def _prompt_text(prompt: str | list[Message]) -> str:
-    return prompt if isinstance(prompt, str) else "\n".join(m.content for m in prompt)
+def _prompt_text(prompt: str | list[Message] | None) -> str | None:
+    if prompt is None or isinstance(prompt, str):
+        return prompt
+    return "\n".join(message.content for message in prompt)
 
 
-def _completion_text(completion: str | list[Message]) -> str:
+def _completion_text(completion: str | list[Message]) -> str | None:
     """A string as it is; of messages the last assistant's, its separate thought put in tags."""
     if isinstance(completion, str):
         return completion
@@ -235,7 +262,7 @@ def _completion_text(completion: str | list[Message]) -> str:
             thought = message.reasoning_content
             prefix = "" if thought is None else f"<think>{thought}</think>"
             return prefix + message.content
-    return ""
+    return None
 
 
 _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from reward_service import __version__
 from reward_service.broker.base import Broker
-from reward_service.chunks import Done, Evaluation, Part, Plan, Planned, cut, single, time_left
+from reward_service.chunks import Done, Evaluation, Part, Plan, Planned, cut, singles, time_left
 from reward_service.schemas import (
     Component,
     ErrorInfo,
@@ -32,7 +32,7 @@ from reward_service.verifiers.apply import apply
 
 Status = Literal["scored", "error", "skipped"]
 
-INLINE_SLICE_S = 0.005  # how long inline rules may hold the event loop at a stretch
+SLICE_S = 0.005  # how long one batch may hold the event loop at a stretch
 _NOT_IN_TIME = Done(
     Failure("deadline_exceeded", "queue", "not decided before the deadline", retryable=True)
 )
@@ -55,12 +55,17 @@ class Scorer:
         plan = Plan(batch)
         elapsed_s = time.monotonic() - received
         done = await self._evaluate(plan, time.time() - elapsed_s + batch.deadline_ms / 1000)
-        return _response(batch, list(_results(plan, done)), received)
+        results = []
+        turn = _Turn()
+        for result in _results(plan, done):
+            results.append(result)
+            await turn.share()
+        return _response(batch, results, received)
 
     async def _evaluate(self, plan: Plan, deadline: float) -> dict[Evaluation, Done]:
         places = plan.evaluations()
         jobs = cut((e for e, place in places.items() if place == "pool"), deadline=deadline)
-        jobs += [single(e, deadline=deadline) for e, p in places.items() if p == "sandbox"]
+        jobs += singles((e for e, p in places.items() if p == "sandbox"), deadline=deadline)
         by_id = {job.id: job for job in jobs}
         done: dict[Evaluation, Done] = {}
         async with self._broker.submit(jobs) as replies:
@@ -76,15 +81,25 @@ class Scorer:
 
 
 async def _evaluate_inline(evaluations: Sequence[Evaluation], done: dict[Evaluation, Done]) -> None:
-    """Cheap linear rules, here; the event loop gets its turn every few milliseconds."""
-    slice_began = time.monotonic()
+    """Cheap linear rules, here."""
+    turn = _Turn()
     for evaluation in evaluations:
+        await turn.share()
         began = time.monotonic()
-        if began - slice_began > INLINE_SLICE_S:
-            await asyncio.sleep(0)
-            slice_began = began = time.monotonic()
         outcome = apply(evaluation.verifier, evaluation.params, evaluation.attempt)
         done[evaluation] = Done(outcome, run_ms=(time.monotonic() - began) * 1000)
+
+
+class _Turn:
+    """A batch's turn on the event loop, which others get again every few milliseconds."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    async def share(self) -> None:
+        if time.monotonic() - self._began > SLICE_S:
+            await asyncio.sleep(0)
+            self._began = time.monotonic()
 
 
 def _results(plan: Plan, done: Mapping[Evaluation, Done]) -> Iterator[Result]:

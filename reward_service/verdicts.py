@@ -69,10 +69,13 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 
 
 def dump_outcome(outcome: Outcome) -> bytes:
-    """`outcome` as JSON, for another process."""
+    """`outcome` as JSON, for another process; as a Failure if JSON in UTF-8 cannot hold it."""
     kind = type(outcome).__name__.lower()
-    fields = _ADAPTERS[kind].dump_python(outcome, mode="json")
-    return json.dumps([kind, fields], allow_nan=False).encode()
+    try:
+        fields = _ADAPTERS[kind].dump_python(outcome, mode="json")
+        return json.dumps([kind, fields], allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:  # a rule put into its details what no answer can carry
+        return dump_outcome(Failure("unreadable_outcome", "verify", type(error).__name__))
 
 
 def load_outcome(data: bytes) -> Outcome:

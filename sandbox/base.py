@@ -13,7 +13,7 @@ SandboxError
 Malformed requests (an unknown language, limits above the maxima) are a ValueError.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
@@ -84,9 +84,18 @@ COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=60.0, memory_mb=1024, output_kb=1024,
 """bits/stdc++.h with -O2 takes about 3 s of CPU and 350 MB; a template bomb takes what it gets."""
 
 
+MAX_FILES = 48
+MAX_NAME = 200
+MAX_WORDS = 3000
+"""Characters of all arguments, variables and file names of a program together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Source text in one language, and what it finds around itself when it runs."""
+    """Source text in one language, and what it finds around itself when it runs.
+
+    ValueError, naming the field, for what no process can be given.
+    """
 
     language: str
     source: str
@@ -94,6 +103,32 @@ class Program:
     """Further files next to the source, by relative name."""
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what would break an agent, or mean something else to the kernel."""
+        _check_words("args", self.args)
+        _check_words("env", (*self.env, *self.env.values()))
+        _check_words("files", self.files)
+        if any(not name or "=" in name for name in self.env):
+            raise ValueError("env: names must not be empty or hold '='")
+        parts = [name.split("/") for name in self.files]
+        if any({"", ".", ".."} & set(path) for path in parts):
+            raise ValueError("files: names must be relative, without empty parts and dots")
+        if any(len(part.encode()) > MAX_NAME for path in parts for part in path):
+            raise ValueError(f"files: no part of a name may be longer than {MAX_NAME} bytes")
+        folders = {"/".join(path[:i]) for path in parts for i in range(1, len(path))}
+        if folders & set(self.files):
+            raise ValueError("files: one name is a folder in another")
+        if len(self.files) > MAX_FILES:
+            raise ValueError(f"files: at most {MAX_FILES}")
+
+
+def _check_words(name: str, words: Collection[str]) -> None:
+    if sum(map(len, words)) > MAX_WORDS:
+        raise ValueError(f"{name}: longer than {MAX_WORDS} characters in all")
+    for word in words:
+        if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
+            raise ValueError(f"{name}: no NUL and no lone surrogates")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Self
 from sandbox import canaries
 from sandbox.base import (
     MAX_LIMITS,
+    DeadlineExceeded,
     Limits,
     Program,
     Run,
@@ -71,6 +72,7 @@ class DockerSandbox:
         )
         self._engine: Engine | None = None
         self._pool: SlotPool | None = None
+        self._cgroup_version = "unknown"
 
     async def start(self) -> None:
         """Make every slot ready. Raises SandboxUnavailable, saying what to do about it."""
@@ -84,6 +86,19 @@ class DockerSandbox:
             await self.close()
             raise
         self._pool = pool
+
+    def isolation(self) -> dict[str, str]:
+        """What isolates programs here, in words: for people and for `doctor`.
+
+        There is no weaker mode: `start` fails where a jail cannot be complete.
+        """
+        return {
+            "backend": "docker",
+            "jail": "full",
+            "image": self._options.image,
+            "runtime": self._options.runtime or "the engine's default",
+            "cgroup": self._cgroup_version,
+        }
 
     async def judge(self, submission: Submission, *, deadline: float) -> Judgement:
         """Compile and test a submission. Raises SandboxError; `deadline` is in Unix seconds."""
@@ -140,9 +155,10 @@ class DockerSandbox:
         try:
             await stream.open(await asyncio.to_thread(engine.attach, container))
             await asyncio.to_thread(engine.start, container)
-            await slot.greet(within_s=START_TIMEOUT_S)
+            hello = await slot.greet(within_s=START_TIMEOUT_S)
+            self._cgroup_version = str(hello.get("cgroup"))
             await canaries.check(slot)
-        except SlotLost as error:
+        except (SlotLost, DeadlineExceeded) as error:
             await slot.close()
             raise SandboxUnavailable(
                 f"a container is up but cannot run programs: {error}"

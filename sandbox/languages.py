@@ -45,7 +45,16 @@ _CPP = Language(
     version=("/usr/bin/g++", "--version"),
 )
 
-LANGUAGES: Mapping[str, Language] = {language.name: language for language in (_PYTHON, _CPP)}
+_C = Language(
+    "c",
+    "main.c",
+    compile=("/usr/bin/gcc", "-std=c17", "-O2", "-pipe", "-w", "-o", "main", "main.c", "-lm"),
+    artifact="main",
+    run=("./main",),
+    version=("/usr/bin/gcc", "--version"),
+)
+
+LANGUAGES: Mapping[str, Language] = {entry.name: entry for entry in (_PYTHON, _CPP, _C)}
 """Every language by its name."""
 
 

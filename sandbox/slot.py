@@ -5,6 +5,7 @@ What the agent says is believed as a measurement, never as a verdict: it lives n
 """
 
 import asyncio
+import math
 import os
 import re
 import signal
@@ -61,7 +62,8 @@ class AgentSlot:
 
     async def greet(self, *, within_s: float) -> frames.Header:
         """The agent's first frame; SlotLost if it does not come."""
-        return (await self._guarded(self._receive(), time.time() + within_s))[0]
+        patience = time.time() + within_s
+        return (await self._guarded(self._receive(), patience, deadline=math.inf))[0]
 
     async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
         """Load a program, compiling it if its language is compiled."""
@@ -107,14 +109,17 @@ class AgentSlot:
             raise DeadlineExceeded("no time was left to run a program")
         order |= {"limits": asdict(limits), "deadline_s": left_s - DEADLINE_MARGIN_S}
         patience = min(deadline, time.time() + limits.wall_s + REPLY_GRACE_S)
-        facts, outputs = await self._guarded(self._exchange(order, blobs), patience)
+        facts, outputs = await self._guarded(self._exchange(order, blobs), patience, deadline)
         if "error" in facts:
             self._is_in_step = False
             raise SlotLost(f"the agent failed: {facts['error']}")
         return _run(facts, outputs, limits)
 
     async def _guarded(
-        self, exchange: Awaitable[tuple[frames.Header, list[bytes]]], patience: float
+        self,
+        exchange: Awaitable[tuple[frames.Header, list[bytes]]],
+        patience: float,
+        deadline: float,
     ) -> tuple[frames.Header, list[bytes]]:
         """Await an exchange; whatever ends it early leaves the slot unusable."""
         self._is_in_step = False
@@ -122,6 +127,8 @@ class AgentSlot:
             async with asyncio.timeout(patience - time.time()):
                 result = await exchange
         except TimeoutError:
+            if patience < deadline:
+                raise SlotLost("the agent does not answer") from None
             raise DeadlineExceeded("a run was not over at the deadline") from None
         except (EOFError, OSError, frames.BadFrame) as error:
             words = self._stream.last_words()
@@ -144,12 +151,9 @@ class AgentSlot:
 
 def _file_names(program: Program, language: Language) -> list[str]:
     names = [language.source_name, *program.files]
-    for name in names:
-        parts = name.split("/")
-        if not name or name.startswith("/") or "\0" in name or {"", ".", ".."} & set(parts):
-            raise ValueError("a file name must be relative, without empty parts and dots")
-    if len(set(names)) != len(names):
-        raise ValueError(f"a file may not be named {language.source_name}, as the source is")
+    taken = {language.source_name, language.artifact}
+    if any(name.split("/")[0] in taken for name in program.files):
+        raise ValueError(f"files: {language.source_name} and what is made of it are taken")
     return names
 
 

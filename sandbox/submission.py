@@ -115,8 +115,8 @@ class Submission:
             raise ValueError("tests must hold at least one test case")
         if any(test.weight < 0 for test in self.tests) or not any(t.weight for t in self.tests):
             raise ValueError("weights must be at least 0, and one of them above 0")
-        calls = any(test.call is not None for test in self.tests)
-        if calls and not language_named(self.program.language).is_warm:
+        language = language_named(self.program.language)
+        if not language.is_warm and any(test.call is not None for test in self.tests):
             raise ValueError("functions can be called in python only")
 
 

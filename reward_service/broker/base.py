@@ -69,6 +69,8 @@ class Broker(Protocol[P, R]):
     ) -> AbstractAsyncContextManager[AsyncIterator[Reply[R]]]:
         """Queue `jobs`, all or none; iterate over results as they come, until all are in.
 
+        A submission larger than the whole queue is taken when nothing else waits.
+
         Leaving the context early drops what waits and revokes what runs.
         """
         ...

@@ -91,7 +91,8 @@ class MemoryBroker(Generic[P, R]):
     def _admit(self, jobs: Sequence[Job[P]]) -> None:
         items = sum(job.items for job in jobs)
         size = sum(job.size for job in jobs)
-        if self._items + items > self._max_items or self._bytes + size > self._max_bytes:
+        is_over = self._items + items > self._max_items or self._bytes + size > self._max_bytes
+        if is_over and self._items:  # alone, a submission of any size is as good now as later
             raise Overloaded(
                 f"the queue is full: {self._items} items and {self._bytes} bytes wait",
                 retry_after_s=1.0,

@@ -31,6 +31,12 @@ _LEAD = re.compile(
 _ALONE = re.compile(r"[(\[]?([A-Za-z])[)\].:]{0,2}")
 _LABELLED = re.compile(r"[(\[]?([A-Z])([)\]][.:,]?|[.:]|\s?[-–—])?\s{1,8}(\S[^\n]*)")
 _NEGATION = re.compile(r"\b(?:not|neither|nor|except|cannot)\b|n['’]t\b", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:\b(?:never|anything but|rul(?:e|es|ed|ing) out|eliminat\w{1,4})|[¬~≠])\W{0,4}"
+    r"(?:option |choice )?[(\[]?[A-Z]\b"
+    r"|\b[A-Z][)\]]? (?:is|was) (?:\w+ ){0,4}(?:wrong|incorrect|false)\b",
+    re.IGNORECASE,
+)
 _MENTION = re.compile(
     r"[(\[]([A-Z])[)\]]|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer(?:\s(?:is|choice))?:?)\s\(?([A-Z])\b"
     r"|(?<![A-Za-z0-9°])([B-HJ-Z])(?![A-Za-z0-9]|['’.]\w)"
@@ -53,7 +59,7 @@ class Choice(Rule):
 
     def __call__(self, attempt: Attempt) -> Outcome:
         """Find the option named and compare it with the reference: a letter or an option's text."""
-        wanted = {self._named(reference) for reference in attempt.ground_truth}
+        wanted = {self._stated(reference, _plain(reference)) for reference in attempt.ground_truth}
         if not wanted or None in wanted or "" in wanted:
             return Failure("reference_is_no_option", "reference", "not one letter or option text")
         answer, boxes = self._answer(attempt)
@@ -83,16 +89,23 @@ class Choice(Rule):
         """The letter of the one option named, "" for several, None for none."""
         if not answer or len(answer) > _MAX_ANSWER:
             return None
-        text = " ".join(_WRAPPERS.sub(" ", answer).split())
-        for form in (answer, text, text[_lead_end(text) :]):
-            letter = self._by_text(form) or self._by_letter(form.strip().rstrip(".!"))
-            if letter is not None:
-                return letter
-        if _NEGATION.search(text):
+        text = _plain(answer)
+        stated = self._stated(answer, text)
+        if stated is not None:
+            return stated
+        if _NEGATION.search(text) or _DENIED.search(text):
             return None
         mentioned = {next(filter(None, match.groups())) for match in _MENTION.finditer(text)}
         mentioned = {letter for letter in mentioned if self._exists(letter)}
         return ("" if len(mentioned) > 1 else mentioned.pop()) if mentioned else None
+
+    def _stated(self, answer: str, text: str) -> str | None:
+        """The option that the whole answer is; `text` is the answer without markup."""
+        for form in (answer, text, text[_lead_end(text) :]):
+            letter = self._by_text(form) or self._by_letter(form.strip().rstrip(".!"))
+            if letter is not None:
+                return letter
+        return None
 
     def _by_letter(self, text: str) -> str | None:
         alone = _ALONE.fullmatch(text)
@@ -117,6 +130,10 @@ class Choice(Rule):
 
     def _exists(self, letter: str) -> bool:
         return letter in self.options if self.options else letter <= "J"
+
+
+def _plain(answer: str) -> str:
+    return " ".join(_WRAPPERS.sub(" ", answer).split())
 
 
 def _lead_end(text: str) -> int:

@@ -8,6 +8,7 @@ mathematics use `math`.
 import re
 import unicodedata
 from fractions import Fraction
+from itertools import groupby
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -19,7 +20,7 @@ from reward_service.verifiers.base import Attempt, Place, Rule
 SHOWN = 200
 """Characters of an answer that are shown in details."""
 
-_NORMALISED = 20_000  # longest text brought to NFKC, whose time is quadratic in combining marks
+_MARKS = 30  # longest run of combining marks brought to NFKC, which sorts it in quadratic time
 
 _DECIMAL = re.compile(
     r"([-+]?)(\d{1,3}(?:,\d{3}){1,100}|\d{1,300})?(?:\.(\d{1,300}))?(?:[eE]([-+]?\d{1,3}))?"
@@ -48,10 +49,12 @@ class Exact(Rule):
         answer = self._answer(attempt)
         if self.compare == "number":
             return self._compare_numbers(answer, attempt.ground_truth)
+        wanted = {normalised(reference, self.ignore_case) for reference in attempt.ground_truth}
+        if not all(wanted):
+            return Failure("reference_empty", "reference", "a reference says nothing")
         if not answer:
             return Score(Verdict.NO_ANSWER, 0.0, "no_answer")
         details = {"extracted": answer[:SHOWN]}
-        wanted = {normalised(reference, self.ignore_case) for reference in attempt.ground_truth}
         if normalised(answer, self.ignore_case) in wanted:
             return Score(Verdict.CORRECT, 1.0, "equal_text", details)
         return Score(Verdict.WRONG_ANSWER, 0.0, "different_text", details)
@@ -86,10 +89,15 @@ class Exact(Rule):
 def normalised(text: str, ignore_case: bool = True) -> str:
     """The form in which two texts are compared."""
     text = " ".join(text.split())
-    if len(text) <= _NORMALISED:
+    if not text.isascii() and not _has_long_run_of_marks(text):
         text = " ".join(unicodedata.normalize("NFKC", text).split())
     text = text.removesuffix(".")
     return text.casefold() if ignore_case else text
+
+
+def _has_long_run_of_marks(text: str) -> bool:
+    runs = groupby(map(unicodedata.combining, text), bool)
+    return any(is_mark and sum(1 for _ in run) > _MARKS for is_mark, run in runs)
 
 
 def number_of(text: str) -> Fraction | None:

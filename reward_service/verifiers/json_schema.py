@@ -1,12 +1,15 @@
 """
 JSON schema: the answer is one JSON value that meets the caller's schema.
 
-JSON here is what RFC 8259 and every strict reader agree on: no NaN, no
-duplicate keys, no text around the value. A schema's patterns are the caller's
-and may be slow, so the rule runs where it can be killed; nothing is fetched.
+JSON here is what RFC 8259 and every strict reader agree on: no NaN, no number
+beyond a double, no half of a surrogate pair, no duplicate keys, no text around
+the value. A schema's patterns are the caller's and may be slow, so the rule
+runs where it can be killed; nothing is fetched.
 """
 
 import json
+import math
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +26,7 @@ MAX_DEPTH = 64
 """Deepest nesting of an answer."""
 
 _SHOWN = 200
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class JsonSchema(Rule):
@@ -42,7 +46,7 @@ class JsonSchema(Rule):
         try:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:
-            raise ValueError(f"not a JSON Schema: {error.message[:_SHOWN]}") from error
+            raise ValueError(f"not a JSON Schema, at {error.json_path[:_SHOWN]}") from error
         outside = [ref for ref in _references(schema) if not ref.startswith("#")]
         if outside:
             raise ValueError("`$ref` must stay within the schema: begin it with #")
@@ -54,7 +58,7 @@ class JsonSchema(Rule):
         if not text:
             return Score(Verdict.NO_ANSWER, 0.0, "no_answer")
         try:
-            value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_without_duplicates)
+            value = _parsed(text)
         except json.JSONDecodeError as error:
             details = {"message": error.msg, "offset": error.pos}
             return Score(Verdict.FORMAT_ERROR, 0.0, "invalid_json", details)
@@ -102,8 +106,27 @@ class JsonSchema(Rule):
         return blocks[0].code.strip() if whole else text
 
 
+def _parsed(text: str) -> Any:
+    value = json.loads(
+        text,
+        parse_constant=_refuse,
+        parse_float=_finite,
+        object_pairs_hook=_without_duplicates,
+    )
+    if "\\u" in text and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        raise ValueError("half of a surrogate pair is no text")
+    return value
+
+
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError("a number is too large")
+    return value
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import resource
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -42,6 +41,9 @@ main()
 
 STACK_BYTES = 1 << 30
 
+FAILED = 1 << 8
+"""Wait status of a process that ended with exit status 1."""
+
 
 class Front:
     """Keeps the loaded program between orders."""
@@ -52,6 +54,7 @@ class Front:
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._meter = Meter()
+        self.cgroup_version = self._meter.version
         self._agents = {os.getpid()}
         self._exec = self._start_spawner("exec")
         self._python = self._start_spawner("python")
@@ -99,11 +102,12 @@ class Front:
             return Facts(wait_status=0)
         artifact = order["compile"]["artifact"]
         facts, built = self._run(order["compile"], files, order, stdin=b"")
-        _close(files)
-        if os.fstat(built).st_size:
-            self._files = [File(artifact, 0o555, built)]
-        else:
-            os.close(built)
+        source, *beside = files
+        _close([source])
+        self._files = [File(artifact, 0o555, built), *beside]
+        if facts.wait_status == 0 and not os.fstat(built).st_size:
+            facts.wait_status = FAILED
+            facts.stderr += b"the compiler left no program, or too large a one"
         return facts
 
     def _run(
@@ -148,11 +152,8 @@ def _close(files: list[File]) -> None:
 
 def main() -> None:
     """Serve until stdin ends."""
-    started = time.monotonic()
     front = Front()
-    hello = {"hello": 1, "cgroup": front._meter.version, "start_s": time.monotonic() - started}
-    sys.stdout.buffer.write(frames.encode(hello))
-    sys.stdout.buffer.flush()
+    _send(frames.encode({"cgroup": front.cgroup_version}))
     source = sys.stdin.buffer
     while prefix := source.read(frames.PREFIX.size):
         order, sizes = frames.decode_header(source.read(frames.header_length(prefix)))
@@ -161,8 +162,12 @@ def main() -> None:
             reply = front.answer(order, blobs)
         except JailError as error:
             reply = frames.encode({"error": str(error)})
-        sys.stdout.buffer.write(reply)
-        sys.stdout.buffer.flush()
+        _send(reply)
+
+
+def _send(frame: bytes) -> None:
+    sys.stdout.buffer.write(frame)
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

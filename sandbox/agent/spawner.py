@@ -17,7 +17,7 @@ from typing import Any
 
 from sandbox.agent.jail import Jailer
 
-MAX_REQUEST = 1 << 16
+MAX_REQUEST = 1 << 17
 MAX_FDS = 64
 
 

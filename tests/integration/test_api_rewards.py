@@ -119,3 +119,15 @@ def test_an_id_that_is_not_plain_is_replaced(service: LiveService, given: str) -
     answer = httpx.get(f"{service.url}/livez", headers={"X-Request-Id": given})
     assert answer.headers["x-request-id"] != given
     assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_an_answer_that_no_reply_can_quote_costs_its_neighbours_nothing(
+    service: LiveService,
+) -> None:
+    schema = {"additionalProperties": {"type": "string"}}
+    rule = [{"name": "json_schema", "params": {"schema": schema}}]
+    texts = [r'{"\ud800": 1}', '{"a": "b"}', '{"a": 1}']
+    items = [
+        {"id": str(at), "completion": text, "verifiers": rule} for at, text in enumerate(texts)
+    ]
+    assert service.score({"items": items})["rewards"] == [0.0, 1.0, 0.0]

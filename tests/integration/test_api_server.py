@@ -196,6 +196,16 @@ def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
     assert int(answer.headers["retry-after"]) >= 1
 
 
+def test_what_the_items_of_a_task_share_fills_the_queue_once(tmp_path: Path) -> None:
+    schema = {"enum": [f"{word} {'x' * 60_000}" for word in range(10)] + ["yes"]}
+    rule = {"name": "json_schema", "params": {"schema": schema}}
+    items = [{"id": str(i), "task_id": "t", "completion": f'"{i}"'} for i in range(3)]
+    items.append({"id": "last", "task_id": "t", "completion": '"yes"'})
+    body = {"tasks": {"t": {"verifiers": [rule]}}, "items": items}
+    with live_service(tmp_path, sandbox_backend="off", pool_workers=1, max_queue_mb=1) as running:
+        assert running.score(body)["rewards"] == [0.0, 0.0, 0.0, 1.0]
+
+
 def test_work_for_a_client_that_went_away_is_given_up(tmp_path: Path) -> None:
     items = [{**SLOW, "id": str(i), "completion": slow_answer(i)} for i in range(64)]
     body = json.dumps({"items": items, "deadline_ms": 600_000}).encode()

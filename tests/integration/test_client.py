@@ -1,5 +1,7 @@
 """The Python client against a live service with a key."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -48,3 +50,12 @@ def test_a_wrong_key_is_refused(service: LiveService, key: str | None) -> None:
 def test_no_service_is_told_apart_from_a_refusal() -> None:
     with RewardClient("http://127.0.0.1:9") as client, pytest.raises(Unreachable):
         client.score([ITEM], tasks=TASKS)
+
+
+def test_the_client_needs_nothing_of_the_service() -> None:
+    check = (
+        "import sys, reward_client\n"
+        "heavy = {'reward_service', 'sandbox', 'fastapi', 'docker', 'sympy', 'torch', 'numpy'}\n"
+        "sys.exit(bool(heavy & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", check], timeout=60, check=False).returncode == 0

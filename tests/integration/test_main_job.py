@@ -1,5 +1,6 @@
 """The promises of the main job, on the real service with real containers."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -17,6 +18,8 @@ from tests.live_service import LiveService, live_service
 
 pytestmark = pytest.mark.usefixtures("docker_engine")
 
+OWN: set[str] = set()
+"""Label of the containers of the service under test."""
 THOUGHT = "<think>\nLet me add the two numbers step by step, then check the sum again.\n</think>\n"
 SUM_TESTS = [{"input": "1 2\n", "output": "3\n"}, {"input": "40 2\n", "output": "42\n"}]
 TASKS: dict[str, Any] = {
@@ -125,13 +128,10 @@ def kill_pool_processes() -> None:
 
 
 def kill_containers() -> None:
-    client = docker.from_env()
-    for container in client.containers.list(filters={"label": "rulegrade.sandbox"}):
-        try:
-            container.kill()
-        except docker.errors.APIError:  # it has just been replaced
-            continue
-    client.close()
+    for container in _containers():
+        if container.labels["rulegrade.sandbox"] in OWN:
+            with contextlib.suppress(docker.errors.APIError):  # it has just been replaced
+                container.kill()
 
 
 @pytest.mark.parametrize(
@@ -223,6 +223,10 @@ def test_after_sigterm_the_request_in_flight_is_answered(tmp_path: Path) -> None
         assert answers[0]["rewards"] == [1.0] * 40
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{leaving.url}/livez", timeout=10)
+
+
+def _owners() -> set[str]:
+    return {container.labels["rulegrade.sandbox"] for container in _containers()}
 
 
 def _owned_by(owners: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 ROOT = Path(__file__).parents[2]
 
 SLEEP = Program("python", "import time; time.sleep(3); print(1)")
+LONG = Program("python", "import time; time.sleep(30); print(1)")
 QUICK = Program("python", "print(1)")
 
 
@@ -58,11 +60,12 @@ async def until_gone(client: docker.APIClient, owner: str) -> bool:
 async def test_a_container_killed_under_a_test_costs_a_retry_only(
     client: docker.APIClient, deadline: float, built: None
 ) -> None:
-    async with DockerSandbox(slots=1, owner="test-retry") as sandbox:
+    owner = f"test-retry-{secrets.token_hex(4)}"
+    async with DockerSandbox(slots=1, owner=owner) as sandbox:
         submission = Submission(SLEEP, (TestCase(b"", b"1"),))
         judging = asyncio.create_task(sandbox.judge(submission, deadline=deadline))
         await asyncio.sleep(1)
-        client.kill(containers_of(client, "test-retry")[0])
+        client.kill(containers_of(client, owner)[0])
         judgement = await judging
     assert judgement.verdict is Verdict.CORRECT
 
@@ -70,13 +73,15 @@ async def test_a_container_killed_under_a_test_costs_a_retry_only(
 async def test_a_container_killed_twice_is_an_error_and_no_verdict(
     client: docker.APIClient, deadline: float, built: None
 ) -> None:
-    async with DockerSandbox(slots=1, owner="test-twice") as sandbox:
-        submission = Submission(SLEEP, (TestCase(b"", b"1"),))
+    owner = f"test-twice-{secrets.token_hex(4)}"
+    async with DockerSandbox(slots=1, owner=owner) as sandbox:
+        submission = Submission(LONG, (TestCase(b"", b"1"),), limits=Limits(wall_s=60))
         judging = asyncio.create_task(sandbox.judge(submission, deadline=deadline))
-        for _ in range(2):
-            await asyncio.sleep(1.5)
-            for container in containers_of(client, "test-twice"):
+        while not judging.done():
+            await asyncio.sleep(4)  # a container is up by then, on a busy machine too
+            for container in containers_of(client, owner):
                 client.kill(container)
+            await asyncio.wait([judging], timeout=1)
         with pytest.raises(SandboxError):
             await judging
         run = await sandbox.run(QUICK, deadline=deadline)

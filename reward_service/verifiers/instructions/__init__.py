@@ -69,7 +69,7 @@ class Instructions(Rule):
         name = self.instruction_id_list[index]
         kind = INSTRUCTIONS.get(name)
         if kind is None:
-            raise ValueError(f"unknown instruction {name[:64]!r}")
+            raise ValueError(f"instruction {index} of the list is unknown")
         given = {key: value for key, value in self.kwargs[index].items() if value is not None}
         try:
             return kind.model_validate(given)
