@@ -1,7 +1,7 @@
 """
 The math verifier beside Math-Verify, on the same rows in the same run.
 
-    python -m benchmarks.math --data ../shared/data
+    python -m benchmarks.math_answers --data ../shared/data
 
 Prints accuracy per source, the adversarial rows, CPU time per pair, how many
 references equal themselves, and equalities among random pairs of references.
