@@ -45,7 +45,7 @@ VERBS = {
 }
 OVER_HTTP = ("service", "corpora")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "rules", "math")
+BENCHMARKS = (*OVER_HTTP, "rules", "math_answers")
 
 
 def main() -> int:
