@@ -2,6 +2,9 @@
 
 import asyncio
 import multiprocessing
+import os
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from fractions import Fraction
 
@@ -50,6 +53,20 @@ def test_forked_processes_agree() -> None:
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as children:
         for found in children.map(verdicts, range(4)):
             assert found == EXPECTED
+
+
+def test_a_busy_machine_changes_no_verdict() -> None:
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(2 * (os.cpu_count() or 1))
+    ]
+    try:
+        found = [verdicts() for _ in range(20)]
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert found == [EXPECTED] * 20
 
 
 @pytest.mark.parametrize("gold", ["", " ", "{}", r"\frac{1}{", "x" * 5000])
