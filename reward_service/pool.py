@@ -5,7 +5,8 @@ Theory of operation: a fork server imports the heavy packages once; every worker
 fork of it, ready within a tenth of a second. A process gets one attempt at a time over a socket
 and answers in JSON; nothing it says is unpickled. Each attempt has a CPU-time limit (the kernel
 ends the process), a wall-clock limit and the caller's deadline (we kill it). An attempt that takes
-long gives its turn back, at lower priority, so that the neighbours behind it go on at once.
+long gives its turn back, so that the neighbours behind it go on: it continues at lower priority
+beside them, or, where enough others do so already, is killed and begun again when one has ended.
 
 This protects from hangs, crashes and memory blow-ups, not from malicious code: rules never
 execute what the model wrote.
@@ -19,8 +20,8 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
@@ -31,8 +32,11 @@ from reward_service.verifiers.base import Attempt
 
 SLOW_AFTER_S = 0.3  # 99 % of the pairs in the labelled math data take less CPU than this
 SLOW_PER_WORKER = 4
+SLOW_WAITING_PER_WORKER = 256  # attempts; beyond it, chunks with slow ones keep others waiting
 RECYCLE_AFTER = 5_000  # sympy's caches grow by some kB an answer
 TRIES = 3
+
+PutAside = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +62,45 @@ class _Process:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     done: int = 0
+    is_fit: bool = True
+    """It owes no answer, and runs at its first priority."""
+    is_slow: bool = False
+    _size: int | None = None
 
-    async def ask(self, call: Call) -> Outcome:
+    async def ask(self, call: Call) -> None:
+        self.is_fit = False
+        self._size = None
         frame = pickle.dumps((call.verifier, call.params, call.attempt))
         try:
             self.writer.write(struct.pack("!I", len(frame)) + frame)
             await self.writer.drain()
-            (size,) = struct.unpack("!I", await self.reader.readexactly(4))
-            answer = load_outcome(await self.reader.readexactly(size))
+        except OSError as error:
+            raise await self._death() from error
+
+    async def answer(self, *, within_s: float) -> Outcome | None:
+        """None if there is none yet; may be called again then."""
+        try:
+            async with asyncio.timeout(within_s):
+                if self._size is None:
+                    (self._size,) = struct.unpack("!I", await self.reader.readexactly(4))
+                answer = load_outcome(await self.reader.readexactly(self._size))
+        except TimeoutError:
+            return None
         except (OSError, EOFError, ValueError, KeyError) as error:
-            await asyncio.to_thread(self.process.join, 1.0)
-            raise _Died(self.process.exitcode) from error
+            raise await self._death() from error
         self.done += 1
+        self.is_fit = not self.is_slow
         return answer
+
+    def give_way(self) -> None:
+        """Go on at lower priority; for good, since only root may raise it again."""
+        self.is_slow = True
+        if self.process.pid is not None:
+            _renice(self.process.pid)
+
+    async def _death(self) -> _Died:
+        await asyncio.to_thread(self.process.join, 1.0)
+        return _Died(self.process.exitcode)
 
     def kill(self) -> None:
         self.writer.close()
@@ -86,7 +116,8 @@ class Pool:
         self._limits = Limits(cpu_s=cpu_s, memory_mb=memory_mb)
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._turns = asyncio.Semaphore(workers)
-        self._slow = 0
+        self._slow = asyncio.Semaphore(SLOW_PER_WORKER * workers)
+        self._waiting = 0
         self._idle: list[_Process] = []
         self._all: set[_Process] = set()
 
@@ -102,71 +133,76 @@ class Pool:
         for process in list(self._all):
             self._discard(process)
 
-    async def apply(self, call: Call, *, deadline: float) -> tuple[Outcome, float]:
+    async def apply(
+        self, call: Call, *, deadline: float, put_aside: PutAside
+    ) -> tuple[Outcome, float]:
         """Apply one rule; the outcome, and the seconds it ran.
 
-        `deadline` is in Unix seconds; whatever happens, there is an outcome by then.
+        `deadline` is in Unix seconds; whatever happens, there is an outcome by then. `put_aside`
+        is called when the attempt turns out to be slow, so that others may be sent meanwhile.
         """
         started: list[float] = []
-        outcome = await self._apply(call, deadline, started)
+        outcome = await self._apply(call, deadline, started, put_aside)
         return outcome, time.monotonic() - started[-1] if started else 0.0
 
-    async def _apply(self, call: Call, deadline: float, started: list[float]) -> Outcome:
-        for _ in range(TRIES):
+    async def _apply(
+        self, call: Call, deadline: float, started: list[float], put_aside: PutAside
+    ) -> Outcome:
+        for tries_left in reversed(range(TRIES)):
             try:
                 async with asyncio.timeout(max(0.0, deadline - time.time())):
-                    return await self._apply_once(call, started)
+                    return await self._apply_once(call, started, put_aside)
             except TimeoutError:
                 return Failure("deadline_exceeded", "pool", "the deadline passed", retryable=True)
             except _Died as death:
                 if death.exit_code == -signal.SIGXCPU:
                     limit = f"more than {self._limits.cpu_s:g} s of CPU time"
                     return Failure("verifier_timeout", "pool", f"{call.verifier} took {limit}")
+            except PoolError:  # the fork server may have died, and the next spawn starts it anew
+                if not tries_left:
+                    raise
         message = "the worker process died under this item, each time"
         return Failure("worker_died", "pool", message, retryable=True, attempts=TRIES)
 
-    async def _apply_once(self, call: Call, started: list[float]) -> Outcome:
-        async with self._turn() as turn:
-            process = await self._take()
-            turn.process = process
-            started.append(time.monotonic())
-            answered = False
-            try:
-                async with asyncio.timeout(self._wall_s):
-                    outcome = await process.ask(call)
-                answered = True
-            except TimeoutError:
-                # The CPU limit did not end it, so it waited for the machine: not the item's fault.
-                message = f"no answer within {self._wall_s:g} s"
-                return Failure("verifier_timeout", "pool", message, retryable=True)
-            finally:
-                self._give_back(process, answered=answered)
+    async def _apply_once(self, call: Call, started: list[float], put_aside: PutAside) -> Outcome:
+        async with AsyncExitStack() as turn:
+            await turn.enter_async_context(self._turns)
+            async with self._borrowed(call, started) as process:
+                outcome = await process.answer(within_s=SLOW_AFTER_S)
+                if outcome is not None:
+                    return outcome
+                if self._waiting < SLOW_WAITING_PER_WORKER * self._workers:
+                    put_aside()
+                if not self._slow.locked():
+                    async with self._slow:
+                        await turn.aclose()
+                        return await self._slowly(process)
+        self._waiting += 1
+        try:  # from the beginning: rules are pure, and its process had to go
+            async with self._slow, self._borrowed(call, started) as process:
+                return await self._slowly(process)
+        finally:
+            self._waiting -= 1
+
+    async def _slowly(self, process: _Process) -> Outcome:
+        process.give_way()
+        outcome = await process.answer(within_s=self._wall_s)
+        if outcome is not None:
             return outcome
+        # The CPU limit did not end it, so it waited for the machine: not the item's fault.
+        message = f"no answer within {self._wall_s:g} s"
+        return Failure("verifier_timeout", "pool", message, retryable=True)
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator["_Turn"]:
-        """A share of the workers, given back early when the attempt turns out to be slow."""
-        await self._turns.acquire()
-        turn = _Turn()
-
-        def slow_down() -> None:
-            if self._slow >= SLOW_PER_WORKER * self._workers:
-                return
-            self._slow += 1
-            turn.is_slow = True
-            if turn.process is not None and turn.process.process.pid is not None:
-                _renice(turn.process.process.pid)
-            self._turns.release()
-
-        timer = asyncio.get_running_loop().call_later(SLOW_AFTER_S, slow_down)
+    async def _borrowed(self, call: Call, started: list[float]) -> AsyncIterator[_Process]:
+        """A process that was asked; killed afterwards if it has not answered."""
+        process = await self._take()
         try:
-            yield turn
+            started.append(time.monotonic())
+            await process.ask(call)
+            yield process
         finally:
-            timer.cancel()
-            if turn.is_slow:
-                self._slow -= 1
-            else:
-                self._turns.release()
+            self._give_back(process)
 
     async def _take(self) -> _Process:
         while self._idle:
@@ -176,9 +212,9 @@ class Pool:
             self._discard(process)
         return await self._spawn()
 
-    def _give_back(self, process: _Process, *, answered: bool) -> None:
+    def _give_back(self, process: _Process) -> None:
         full = len(self._idle) >= self._workers
-        if answered and not full and process.done < RECYCLE_AFTER:
+        if process.is_fit and not full and process.done < RECYCLE_AFTER:
             self._idle.append(process)
         else:
             self._discard(process)
@@ -201,12 +237,6 @@ class Pool:
         spawned = _Process(process, reader, writer)
         self._all.add(spawned)
         return spawned
-
-
-@dataclass(slots=True)
-class _Turn:
-    process: _Process | None = None
-    is_slow: bool = False
 
 
 def _renice(pid: int) -> None:

@@ -8,6 +8,7 @@ does nothing is the worst kind.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -20,8 +21,9 @@ from reward_service.verdicts import Failure, Outcome
 
 log = structlog.get_logger()
 
-Work = Callable[[Evaluation, float], Awaitable[tuple[Outcome, float]]]
-"""An evaluation and its deadline (Unix seconds) -> the outcome and the seconds it ran."""
+Work = Callable[[Evaluation, float, Callable[[], None]], Awaitable[tuple[Outcome, float]]]
+"""An evaluation, its deadline (Unix seconds) and what to call when it turns out to be slow -> the
+outcome and the seconds it ran."""
 
 
 class Worker:
@@ -38,7 +40,7 @@ class Worker:
         """Serve; at most `chunks` chunks and `programs` programs are in hand at a time."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._serve("pool", self._apply, chunks))
-            group.create_task(self._serve("sandbox", self._programs.score, programs))
+            group.create_task(self._serve("sandbox", self._run, programs))
 
     async def _serve(self, kind: str, work: Work, limit: int) -> None:
         free = asyncio.Semaphore(limit)
@@ -47,31 +49,63 @@ class Worker:
             while True:
                 await free.acquire()
                 lease = await anext(leases)
-                task = group.create_task(self._handle(lease, work), name=lease.job.id)
-                task.add_done_callback(lambda _: free.release())
+                place = _Place(free, lease.job.items)
+                task = group.create_task(self._handle(lease, work, place), name=lease.job.id)
+                task.add_done_callback(place.close)
                 lease.on_revoke = task.cancel
 
-    async def _handle(self, lease: Lease[list[Evaluation]], work: Work) -> None:
+    async def _handle(self, lease: Lease[list[Evaluation]], work: Work, place: "_Place") -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for index, evaluation in enumerate(lease.job.payload):
-                    group.create_task(self._evaluate(lease, index, evaluation, work))
+                for index in range(len(lease.job.payload)):
+                    group.create_task(self._evaluate(lease, index, work, place))
         finally:
             await self._broker.finish(lease)
 
     async def _evaluate(
-        self, lease: Lease[list[Evaluation]], index: int, evaluation: Evaluation, work: Work
+        self, lease: Lease[list[Evaluation]], index: int, work: Work, place: "_Place"
     ) -> None:
+        evaluation = lease.job.payload[index]
+        leave = partial(place.leave, index)
         run_s = 0.0
         try:
-            outcome, run_s = await work(evaluation, lease.job.deadline)
+            outcome, run_s = await work(evaluation, lease.job.deadline, leave)
         except InfraError as error:
             outcome = Failure(error.code, lease.job.kind, str(error), retryable=True)
         if isinstance(outcome, Failure):
             log.warning("evaluation_failed", verifier=evaluation.verifier, code=outcome.code)
         queue_s = max(0.0, time.time() - lease.job.created - run_s)
         await self._broker.reply(lease, index, Done(outcome, queue_s * 1000, run_s * 1000))
+        leave()
 
-    async def _apply(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:
+    async def _apply(
+        self, evaluation: Evaluation, deadline: float, put_aside: Callable[[], None]
+    ) -> tuple[Outcome, float]:
         call = Call(evaluation.verifier, evaluation.params, evaluation.attempt)
-        return await self._pool.apply(call, deadline=deadline)
+        return await self._pool.apply(call, deadline=deadline, put_aside=put_aside)
+
+    async def _run(
+        self, evaluation: Evaluation, deadline: float, _: Callable[[], None]
+    ) -> tuple[Outcome, float]:
+        return await self._programs.score(evaluation, deadline)
+
+
+class _Place:
+    """A job's place among those in hand, given back once all that is left of it is slow."""
+
+    def __init__(self, free: asyncio.Semaphore, items: int) -> None:
+        self._free = free
+        self._left = set(range(items))
+        self._is_held = True
+
+    def leave(self, index: int) -> None:
+        """The item is done, or slow."""
+        self._left.discard(index)
+        if not self._left:
+            self.close()
+
+    def close(self, *_: object) -> None:
+        """The job is over, whatever became of its items."""
+        if self._is_held:
+            self._is_held = False
+            self._free.release()

@@ -206,6 +206,32 @@ def test_what_the_items_of_a_task_share_fills_the_queue_once(tmp_path: Path) -> 
         assert running.score(body)["rewards"] == [0.0, 0.0, 0.0, 1.0]
 
 
+def test_more_hangs_than_workers_keep_nobody_waiting(tmp_path: Path) -> None:
+    hangs = [
+        {
+            "id": str(i),
+            "completion": f'"{"a" * 60}!"',
+            "verifiers": [
+                {
+                    "name": "json_schema",
+                    "params": {"schema": {"pattern": "^(a+)+$", "title": str(i)}},
+                }
+            ],
+        }
+        for i in range(32)
+    ]
+    easy = {**SLOW, "id": "easy", "completion": "\\boxed{0.5}", "ground_truth": "1/2"}
+    with live_service(tmp_path, sandbox_backend="off", pool_workers=1) as running:
+        sender = threading.Thread(
+            target=lambda: running.score({"items": hangs, "deadline_ms": 20_000})
+        )
+        sender.start()
+        time.sleep(3)  # by then every place among the slow ones is taken
+        answer = running.score({"items": [easy], "deadline_ms": 5_000})
+        sender.join()
+    assert answer["rewards"] == [1.0]
+
+
 def test_work_for_a_client_that_went_away_is_given_up(tmp_path: Path) -> None:
     items = [{**SLOW, "id": str(i), "completion": slow_answer(i)} for i in range(64)]
     body = json.dumps({"items": items, "deadline_ms": 600_000}).encode()
