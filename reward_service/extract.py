@@ -60,6 +60,7 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _DOLLARS = re.compile(r"\$\$?([^$]+)\$\$?")
+_JOINERS = re.compile(r"(?:[\s,;.&|/*_]|and|or|和|或)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,8 @@ def _stated_answer(text: str) -> str | None:
         rest = text[stated[0].end() :].lstrip().partition("\n")[0]
         return rest.strip(" \t*_").removesuffix(".").strip(" \t*_") or None
     formulas = _DOLLARS.findall(last_line)
+    if len(formulas) > 1 and _JOINERS.fullmatch(_DOLLARS.sub("", last_line)):
+        return last_line.replace("$", " ").strip()  # nothing says that the last one is meant
     return formulas[-1].strip() if formulas else None
 
 
