@@ -8,6 +8,7 @@ delimiters, never patterns, so no input can make the scan slow.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -25,6 +26,7 @@ Scoring = Literal["strict", "signed", "graded"]
 MAX_FINDINGS = 16
 """Findings listed for one completion; the first ones say what is wrong, the rest is repetition."""
 
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fillers: letters and signs without ink
 _THOUGHT_NAMES = frozenset({"think", "thinking", "thought", "reasoning"})
 
 
@@ -239,4 +241,9 @@ def _box_findings(completion: str, start: int) -> list[Finding]:
 
 def _has_visible(text: str) -> bool:
     """Whether anything in the text would leave a mark on paper."""
-    return any(not char.isspace() and char.isprintable() for char in text)
+    return any(map(_is_visible, text))
+
+
+def _is_visible(char: str) -> bool:
+    is_mark = unicodedata.category(char) == "Mn"  # variation selectors too; it needs a base
+    return char.isprintable() and not char.isspace() and not is_mark and char not in _BLANK
