@@ -4,9 +4,11 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -59,11 +61,21 @@ async def grade(
     """
     rows = _read(file, default)
     summary = Summary()
-    with out.open("w", encoding="utf-8") as sink:
-        async for result in _results(rows, settings):
-            summary.add(result)
-            sink.write(result.model_dump_json() + "\n")
+    with _opened(out, file) as sink:
+        async with aclosing(_results(rows, settings)) as results:
+            async for result in results:
+                summary.add(result)
+                sink.write(result.model_dump_json() + "\n")
     return summary
+
+
+def _opened(out: Path, file: Path) -> TextIO:
+    if out.exists() and out.samefile(file):
+        raise BadTask("--out", "is the file that is read")
+    try:
+        return out.open("w", encoding="utf-8")
+    except OSError as error:
+        raise BadTask("--out", f"cannot be written: {error.strerror}") from None
 
 
 async def check_gold(
@@ -72,8 +84,9 @@ async def check_gold(
     """The references of `file` that no answer can be compared with, by line number."""
     rows = _read(file, default)
     found = []
-    async for result in _results(rows.without_completions(), settings):
-        found += [(rows.lines[result.index], problem) for problem in problems([result])]
+    async with aclosing(_results(rows.without_completions(), settings)) as results:
+        async for result in results:
+            found += [(rows.lines[result.index], problem) for problem in problems([result])]
     return found
 
 
@@ -85,7 +98,7 @@ def _read(file: Path, default: Sequence[VerifierSpec]) -> Rows:
     return rows
 
 
-async def _results(rows: Rows, settings: Settings) -> AsyncIterator[Result]:
+async def _results(rows: Rows, settings: Settings) -> AsyncGenerator[Result, None]:
     """One result per row, in order, under a progress bar."""
     starts = range(0, len(rows.items), BATCH)
     bar = tqdm(total=len(rows.items), unit="item", file=sys.stderr)

@@ -76,6 +76,22 @@ def test_references_can_be_checked_alone(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        pytest.param("rows.jsonl", "--out: is the file that is read", id="the-file-itself"),
+        pytest.param("no/such/place", "--out: cannot be written", id="no-such-directory"),
+    ],
+)
+def test_results_that_cannot_be_written_are_told_first(tmp_path: Path, out: str, told: str) -> None:
+    file = write(tmp_path / "rows.jsonl", [{"completion": "\\boxed{1}", "ground_truth": "1"}])
+    before = file.read_text()
+    done = grade(file, "--out", str(tmp_path / out))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"rulegrade: {told}")
+    assert file.read_text() == before
+
+
 @pytest.mark.parametrize(("share", "status"), [("0.4", 1), ("0.5", 0)])
 def test_too_many_errors_fail_the_command(tmp_path: Path, share: str, status: int) -> None:
     rows = [
