@@ -7,7 +7,7 @@ Two pure halves around a run in the sandbox: `submission` takes the program out 
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo
 
 from reward_service.extract import CodeFrom, code_text, find_spans
 from reward_service.verdicts import Score, Verdict
@@ -31,9 +31,12 @@ SHOWN_TESTS = 20
 _CLOSED = Verifier.model_config
 
 
-def _is_language(name: str) -> str:
+def _is_language(name: str, info: ValidationInfo) -> str:
     if name not in LANGUAGES:
         raise ValueError("unknown language; known: " + ", ".join(LANGUAGES))
+    held = (info.context or {}).get("languages")
+    if held is not None and name not in held:
+        raise ValueError(f"the sandbox image does not hold it, only {', '.join(held) or 'none'}")
     return name
 
 
@@ -78,7 +81,7 @@ class Code(Verifier):
     language: Annotated[
         str, AfterValidator(_is_language), Field(json_schema_extra={"enum": list(LANGUAGES)})
     ] = "python"
-    """The language the program must be written in."""
+    """The language the program must be written in; `GET /v1/languages` lists what can be run."""
     kind: Literal["stdin"] = "stdin"
     """`stdin`: a program that reads its input and prints its output."""
     tests: Annotated[tuple[StdinTest, ...], Field(min_length=1, max_length=MAX_TESTS)]
@@ -99,7 +102,8 @@ class Code(Verifier):
         if not attempt.completion.strip():
             return Score(Verdict.NO_ANSWER, 0.0, "empty_completion")
         spans = find_spans(attempt.completion, think_prefilled=attempt.think_prefilled)
-        source = code_text(attempt.completion, spans, self.extract, self.language)
+        fence = LANGUAGES[self.language].fence or self.language
+        source = code_text(attempt.completion, spans, self.extract, fence)
         if source is None or not source.strip():
             return Score(Verdict.NO_ANSWER, 0.0, "no_code")
         return Submission(
