@@ -24,7 +24,7 @@ class Language:
     run: tuple[str, ...]
     """May hold `{heap_mb}` and `{stack_kb}`, for runtimes that must be told what they may take."""
     version: tuple[str, ...]
-    """Command that prints the version of what the image holds."""
+    """Command that prints the version of what the image holds, and fails where it is not whole."""
     packages: tuple[str, ...]
     """Debian packages that hold it."""
     flavour: Flavour = "core"
@@ -162,7 +162,8 @@ _BASH = Language(
     "bash",
     "main.sh",
     run=("/bin/bash", "main.sh"),
-    version=("/bin/bash", "--version"),
+    # Debian's base holds bash without bc, and perl without most of its modules: not enough.
+    version=("/bin/bash", "-c", "command -v bc > /dev/null && echo $BASH_VERSION"),
     packages=("bash", "bc", "gawk"),
     flavour="full",
 )
@@ -170,7 +171,9 @@ _BASH = Language(
 _RUBY = Language(
     "ruby",
     "main.rb",
-    run=("/usr/bin/ruby", "--disable=did_you_mean,error_highlight", "main.rb"),
+    # Starting rubygems takes five times as long as starting ruby; the Dockerfile sees to prime and
+    # matrix, which are gems of ruby's own.
+    run=("/usr/bin/ruby", "--disable=gems", "main.rb"),
     version=("/usr/bin/ruby", "--version"),
     packages=("ruby",),
     flavour="full",
@@ -180,10 +183,15 @@ _RUBY = Language(
 _PHP = Language(
     "php",
     "main.php",
-    # Warnings to stderr: on stdout they would spoil an answer.
-    run=("/usr/bin/php", "-n", "-dmemory_limit=-1", "-ddisplay_errors=stderr", "main.php"),
+    # Warnings to stderr: on stdout they would spoil an answer. Of Debian's extensions those that a
+    # program on standard input may use.
+    run=(
+        *("/usr/bin/php", "-n", "-dmemory_limit=-1", "-ddisplay_errors=stderr"),
+        *("-dextension=ctype", "-dextension=mbstring", "-dextension=bcmath", "-dextension=gmp"),
+        "main.php",
+    ),
     version=("/usr/bin/php", "-n", "--version"),
-    packages=("php-cli",),
+    packages=("php-bcmath", "php-cli", "php-gmp", "php-mbstring"),
     flavour="full",
 )
 
@@ -191,7 +199,7 @@ _PERL = Language(
     "perl",
     "main.pl",
     run=("/usr/bin/perl", "main.pl"),
-    version=("/usr/bin/perl", "-e", "print $^V"),
+    version=("/usr/bin/perl", "-Mbigint", "-e", "print $^V"),
     packages=("perl",),
     flavour="full",
 )

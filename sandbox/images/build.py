@@ -19,7 +19,7 @@ from sandbox.languages import Flavour, packages
 
 BASE = "debian:bookworm-slim"
 RELEASE = "bookworm"
-DOWNLOAD_MB: dict[Flavour, int] = {"core": 300, "full": 700}
+DOWNLOAD_MB: dict[Flavour, int] = {"core": 240, "full": 440}
 
 
 def context() -> dict[str, bytes]:
