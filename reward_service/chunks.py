@@ -6,7 +6,7 @@ many items of the batch ask for them.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from uuid import uuid4
@@ -98,16 +98,20 @@ class _Rule:
 
 
 class Plan:
-    """A request, resolved and validated; BadTask names the field that cannot be graded."""
+    """A request, resolved and validated; BadTask names the field that cannot be graded.
 
-    def __init__(self, batch: RewardRequest) -> None:
+    `languages` are those that programs can be run in, None while that is unknown.
+    """
+
+    def __init__(self, batch: RewardRequest, languages: Collection[str] | None = None) -> None:
+        self._languages = languages
         self._shared: dict[str, tuple[_Rule, ...]] = {}
         self._prompts = {name: _prompt_text(task.prompt) for name, task in batch.tasks.items()}
         self._batch = batch
         _refuse_duplicates([item.id for item in batch.items], "items.{}.id", "id")
         for task_id, task in batch.tasks.items():
             if task.verifiers is not None:
-                self._shared[task_id] = _rules(task.verifiers, f"tasks.{task_id}.verifiers")
+                self._shared[task_id] = self._rules(task.verifiers, f"tasks.{task_id}.verifiers")
         self.items = tuple(self._resolve(i, item) for i, item in enumerate(batch.items))
 
     def evaluations(self) -> dict[Evaluation, Place]:
@@ -122,7 +126,7 @@ class Plan:
                 raise BadTask(f"{where}.task_id", "no such task in `tasks`")
             task = self._batch.tasks[item.task_id]
         if item.verifiers is not None:
-            rules = _rules(item.verifiers, f"{where}.verifiers")
+            rules = self._rules(item.verifiers, f"{where}.verifiers")
         else:
             rules = self._shared.get(item.task_id or "", ())
         if not rules:
@@ -141,6 +145,15 @@ class Plan:
             for rule in rules
         )
         return Planned(item, parts, flags)
+
+    def _rules(self, given: Sequence[VerifierSpec] | Preset, where: str) -> tuple[_Rule, ...]:
+        specs = PRESETS[given] if isinstance(given, str) else given
+        names = [spec.name for spec in specs]
+        _refuse_duplicates(names, where + ".{}.name", "verifier")
+        for i, spec in enumerate(specs):
+            if spec.gate is not None and (spec.gate not in names or spec.gate == spec.name):
+                raise BadTask(f"{where}.{i}.gate", "must name another verifier of the same list")
+        return tuple(_rule(spec, f"{where}.{i}", self._languages) for i, spec in enumerate(specs))
 
 
 def cut(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[list[Evaluation]]]:
@@ -197,22 +210,14 @@ def _place(part: Part) -> Place:
     return place
 
 
-def _rules(given: Sequence[VerifierSpec] | Preset, where: str) -> tuple[_Rule, ...]:
-    specs = PRESETS[given] if isinstance(given, str) else given
-    names = [spec.name for spec in specs]
-    _refuse_duplicates(names, where + ".{}.name", "verifier")
-    for index, spec in enumerate(specs):
-        if spec.gate is not None and (spec.gate not in names or spec.gate == spec.name):
-            raise BadTask(f"{where}.{index}.gate", "must name another verifier of the same list")
-    return tuple(_rule(spec, f"{where}.{i}") for i, spec in enumerate(specs))
-
-
-def _rule(spec: VerifierSpec, where: str) -> _Rule:
+def _rule(spec: VerifierSpec, where: str, languages: Collection[str] | None) -> _Rule:
     if spec.name not in VERIFIERS:
         raise BadTask(f"{where}.name", "unknown verifier; known: " + ", ".join(VERIFIERS))
     params = to_json(spec.params)  # validated as JSON, or strict mode would refuse lists as tuples
     try:
-        verifier = VERIFIERS[spec.name].model_validate_json(params)
+        verifier = VERIFIERS[spec.name].model_validate_json(
+            params, context={"languages": languages}
+        )
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         named = (str(part)[:64] for part in first["loc"] if part not in _UNION_BRANCHES)

@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     verb = sandbox.add_subparsers(required=True, metavar="VERB").add_parser(
         "build", help="build it, its Debian base included where no registry answers", **common
     )
+    verb.add_argument(
+        "--flavour",
+        dest="setting_sandbox_flavour",
+        choices=("core", "full"),
+        help="short for --sandbox-flavour",
+    )
     verb.set_defaults(verb=_build_sandbox)
 
     keys = verbs.add_parser("keys", help="API keys")
@@ -121,7 +127,7 @@ def _grade(options: argparse.Namespace, settings: Settings) -> int:
 
 def _build_sandbox(options: argparse.Namespace, settings: Settings) -> int:
     try:
-        tag = build_image(print)
+        tag = build_image(print, settings.sandbox_flavour)
     except SandboxUnavailable as error:
         print(f"rulegrade: {error}", file=sys.stderr)
         return FAILED

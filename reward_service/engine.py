@@ -5,7 +5,7 @@ Everything that turns batches into rewards in one process, started and stopped t
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from reward_service.scoring import Scorer
 from reward_service.settings import Settings
 from reward_service.worker import Worker
 from sandbox import DockerSandbox
+from sandbox.images.build import image_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,13 @@ class Engine:
 
         `received` is `time.monotonic()` at arrival. Raises BadTask and Overloaded.
         """
-        return await self._scorer.score(batch, received=received)
+        return await self._scorer.score(
+            batch, received=received, languages=self._programs.languages or None
+        )
+
+    def languages(self) -> Mapping[str, str]:
+        """Version by name of every language that programs can be run in. Raises SandboxDown."""
+        return self._programs.known_languages()
 
     async def check(self, request: TaskRequest, *, received: float) -> TaskResponse:
         """Say which tasks no completion could be scored for. Raises BadTask and Overloaded."""
@@ -106,4 +113,5 @@ async def run_engine(settings: Settings) -> AsyncIterator[Engine]:
 def _sandbox(settings: Settings) -> DockerSandbox | None:
     if settings.sandbox_backend == "off":
         return None
-    return DockerSandbox(settings.sandbox_image, slots=settings.sandbox_slots)
+    image = settings.sandbox_image or image_tag(settings.sandbox_flavour)
+    return DockerSandbox(image, slots=settings.sandbox_slots)

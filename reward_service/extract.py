@@ -44,6 +44,10 @@ _ALIASES = {
     "rs": "rust",
     "golang": "go",
     "sh": "bash",
+    "rb": "ruby",
+    "pl": "perl",
+    "sqlite": "sql",
+    "sqlite3": "sql",
     "shell": "bash",
 }
 

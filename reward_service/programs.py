@@ -7,6 +7,7 @@ is answered with `sandbox_unavailable`, never with a number.
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 import structlog
 
@@ -15,7 +16,13 @@ from reward_service.errors import InfraError, SandboxDown
 from reward_service.verdicts import Failure, Outcome, Score
 from reward_service.verifiers.apply import crashed, verifier_of
 from reward_service.verifiers.code import Code
-from sandbox import DeadlineExceeded, DockerSandbox, SandboxError, SandboxUnavailable
+from sandbox import (
+    DeadlineExceeded,
+    DockerSandbox,
+    SandboxError,
+    SandboxUnavailable,
+    installed_languages,
+)
 
 RETRY_S = 5.0
 
@@ -28,6 +35,8 @@ class Programs:
     def __init__(self, sandbox: DockerSandbox | None) -> None:
         self._sandbox = sandbox
         self._tried = asyncio.Event()
+        self.languages: Mapping[str, str] | None = None if sandbox else {}
+        """Version by name of what can be run; None until the sandbox has told."""
         self._why_down = "code rewards are switched off (RULEGRADE_SANDBOX_BACKEND=off)"
         self.is_up = False
 
@@ -45,9 +54,11 @@ class Programs:
         while self._sandbox is not None and not self.is_up:
             try:
                 await self._sandbox.start()
+                self.languages = await installed_languages(self._sandbox)
                 self.is_up = True
-                log.info("sandbox_up")
-            except SandboxUnavailable as error:
+                log.info("sandbox_up", languages=dict(self.languages))
+            except SandboxError as error:
+                await self._sandbox.close()
                 if self._why_down != str(error):
                     log.warning("sandbox_down", reason=str(error))
                 self._why_down = str(error)
@@ -76,6 +87,9 @@ class Programs:
         try:
             async with asyncio.timeout(max(0.0, deadline - time.time())):
                 sandbox = await self._ready()
+                if code.language not in self.known_languages():
+                    message = f"the sandbox image does not hold {code.language}"
+                    return Failure("language_unavailable", "sandbox", message), 0.0
                 judgement = await sandbox.judge(submission, deadline=deadline)
         except (TimeoutError, DeadlineExceeded):
             message = "the deadline passed before the tests were done"
@@ -86,6 +100,12 @@ class Programs:
             failure = Failure("sandbox_failed", "sandbox", str(error), retryable=True, attempts=2)
             return failure, 0.0
         return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
+
+    def known_languages(self) -> Mapping[str, str]:
+        """Version by name of every language that can be run. Raises SandboxDown."""
+        if self.languages is None:
+            raise SandboxDown(self._why_down)
+        return self.languages
 
     async def settled(self) -> None:
         """Wait until the sandbox is up or known to be down."""

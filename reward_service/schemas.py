@@ -262,6 +262,22 @@ class VerifierList(Wire):
     verifiers: list[VerifierInfo]
 
 
+class LanguageInfo(Wire):
+    """One language that programs can be run in."""
+
+    name: str
+    version: str
+    """Of its compiler or interpreter, as the image's own says."""
+    compiled: bool
+    """Whether a program is compiled before its first test, and may end in `compile_error`."""
+
+
+class LanguageList(Wire):
+    """Answer of `GET /v1/languages`."""
+
+    languages: list[LanguageInfo]
+
+
 class Problem(Wire):
     """One thing wrong with a request."""
 

@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Literal
 from uuid import uuid4
@@ -44,15 +44,22 @@ class Scorer:
     def __init__(self, broker: Broker[list[Evaluation], Done]) -> None:
         self._broker = broker
 
-    async def score(self, batch: RewardRequest, *, received: float) -> RewardResponse:
+    async def score(
+        self,
+        batch: RewardRequest,
+        *,
+        received: float,
+        languages: Collection[str] | None = None,
+    ) -> RewardResponse:
         """Score a batch; every item is answered by its deadline, counted from `received`.
 
         Args:
             received: `time.monotonic()` when the request arrived.
+            languages: those that programs can be run in; None while that is unknown.
 
         Raises BadTask when the batch cannot be graded as written, Overloaded when too much waits.
         """
-        plan = Plan(batch)
+        plan = Plan(batch, languages)
         elapsed_s = time.monotonic() - received
         done = await self._evaluate(plan, time.time() - elapsed_s + batch.deadline_ms / 1000)
         results = []

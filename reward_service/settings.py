@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     sandbox_image: str | None = None
     """Image of those containers; default: the one that `rulegrade sandbox build` makes. Turn it to
     add packages that your tasks' programs import."""
+    sandbox_flavour: Literal["core", "full"] = "core"
+    """Which of our images. `core` holds Python, C, C++, Java, JavaScript and TypeScript, `full` Go,
+    Rust, Bash, Ruby, PHP, Perl, Lua and SQL besides. Turn it for tasks in those."""
     redis_url: Annotated[str | None, Field(repr=False)] = None
     """Redis that several hosts would share, `redis://host:6379/0`. Only `rulegrade doctor` reads
     it: it checks that the server is fit for a queue."""

@@ -17,7 +17,8 @@ from sandbox.base import (
 )
 from sandbox.checkers import CHECKERS, Checker, parse_checker
 from sandbox.containers import DockerSandbox
-from sandbox.languages import LANGUAGES
+from sandbox.installed import installed_languages
+from sandbox.languages import LANGUAGES, language_named
 from sandbox.submission import (
     CallCase,
     Judgement,
@@ -47,5 +48,7 @@ __all__ = [
     "TestCase",
     "TestResult",
     "Verdict",
+    "installed_languages",
+    "language_named",
     "parse_checker",
 ]

@@ -35,7 +35,7 @@ from sandbox.submission import Judgement, Submission
 AGENT_MEMORY_MB = 256
 """For the agent's processes, a run's output on its way, and the compiled program."""
 
-AGENT_PIDS = 32
+AGENT_PIDS = 64
 
 START_TIMEOUT_S = 60.0
 """A container starts in 0.3 s on a quiet machine, and in seconds on one that starts many."""

@@ -5,6 +5,7 @@ What the agent says is believed as a measurement, never as a verdict: it lives n
 """
 
 import asyncio
+import errno
 import math
 import os
 import re
@@ -27,7 +28,15 @@ REPLY_GRACE_S = 20.0
 DEADLINE_MARGIN_S = 0.2
 """The agent ends a run so long before the deadline: a container that answers is one kept."""
 
-_OUT_OF_MEMORY = re.compile(rb"^MemoryError\b|std::bad_alloc", re.MULTILINE)
+_OUT_OF_MEMORY = re.compile(
+    rb"^MemoryError\b|std::bad_alloc|java\.lang\.OutOfMemoryError|JavaScript heap out of memory|"
+    rb"runtime: out of memory|memory allocation of \d+ bytes failed|\(NoMemoryError\)|"
+    rb"^Out of memory|not enough memory",
+    re.MULTILINE,
+)
+"""What the runtimes of all languages say last. Saying it falsely gains a program nothing."""
+
+_NO_PROGRAM = f"exec: {os.strerror(errno.ENOENT)}"
 
 
 class Stream(Protocol):
@@ -54,6 +63,7 @@ class AgentSlot:
         self._stream = stream
         self._remove = remove
         self._is_in_step = True
+        self._program: Program | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -71,9 +81,9 @@ class AgentSlot:
         order = {
             "op": "load",
             "files": _file_names(program, language),
-            "compile": _build(language),
-            "run": _start(program, language),
+            "command": _build(language),
         }
+        self._program = program
         source = program.source.encode("utf-8", "surrogatepass")
         run = await self._order(order, (source, *program.files.values()), limits, deadline)
         if run.was_starved:
@@ -92,8 +102,11 @@ class AgentSlot:
         files: Mapping[str, bytes] | None = None,
     ) -> Run:
         """Run the loaded program once, with `files` beside it."""
+        if self._program is None:
+            raise SandboxError("no program was loaded")
         files = files or {}
-        order = {"op": "run", "call": call, "files": list(files)}
+        command = _start(self._program, limits)
+        order = {"op": "run", "call": call, "files": list(files), "command": command}
         return await self._order(order, (stdin, *files.values()), limits, deadline)
 
     async def close(self) -> None:
@@ -107,12 +120,17 @@ class AgentSlot:
         left_s = deadline - time.time()
         if left_s <= DEADLINE_MARGIN_S:
             raise DeadlineExceeded("no time was left to run a program")
-        order |= {"limits": asdict(limits), "deadline_s": left_s - DEADLINE_MARGIN_S}
+        order["limits"] = asdict(limits)
+        order["limits"]["processes"] += order["command"]["threads"] if order["command"] else 0
+        order["deadline_s"] = left_s - DEADLINE_MARGIN_S
         patience = min(deadline, time.time() + limits.wall_s + REPLY_GRACE_S)
         facts, outputs = await self._guarded(self._exchange(order, blobs), patience, deadline)
         if "error" in facts:
             self._is_in_step = False
             raise SlotLost(f"the agent failed: {facts['error']}")
+        if facts["setup_error"] == _NO_PROGRAM and order["command"]["argv"][0].startswith("/"):
+            missing = order["command"]["argv"][0]
+            raise SandboxError(f"the sandbox image lacks {missing}, which this language needs")
         return _run(facts, outputs, limits)
 
     async def _guarded(
@@ -164,16 +182,19 @@ def _build(language: Language) -> dict[str, Any] | None:
         "argv": list(language.compile),
         "env": _assignments(ENVIRONMENT),
         "artifact": language.artifact,
+        "threads": language.threads,
     }
 
 
-def _start(program: Program, language: Language) -> dict[str, Any]:
+def _start(program: Program, limits: Limits) -> dict[str, Any]:
+    language = language_named(program.language)
     env = ENVIRONMENT | dict(language.env) | dict(program.env)
     return {
-        "argv": [*language.run, *program.args],
+        "argv": [*language.command(limits), *program.args],
         "env": _assignments(env),
         # Arguments and environment would stay in the memory of the warm interpreter.
         "is_warm": language.is_warm and not program.args and not program.env,
+        "threads": language.threads,
     }
 
 

@@ -12,6 +12,8 @@ from reward_service.api.presence import while_present
 from reward_service.engine import Engine
 from reward_service.schemas import (
     ErrorResponse,
+    LanguageInfo,
+    LanguageList,
     RewardRequest,
     RewardResponse,
     TaskRequest,
@@ -21,6 +23,7 @@ from reward_service.schemas import (
     Wire,
 )
 from reward_service.verifiers import VERIFIERS
+from sandbox import language_named
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorResponse, "description": "No accepted API key"},
@@ -107,6 +110,21 @@ async def list_verifiers() -> VerifierList:
         for name, rule in VERIFIERS.items()
     ]
     return VerifierList(verifiers=infos)
+
+
+@v1.get(
+    "/languages",
+    operation_id="list_languages",
+    tags=["rewards"],
+    responses={status: _REFUSALS[status] for status in (401, 503)},
+)
+async def list_languages(engine: CurrentEngine) -> LanguageList:
+    """The languages that the sandbox's image holds; 503 while there is no sandbox to ask."""
+    infos = [
+        LanguageInfo(name=name, version=version, compiled=bool(language_named(name).compile))
+        for name, version in engine.languages().items()
+    ]
+    return LanguageList(languages=infos)
 
 
 @probes.get("/livez", operation_id="livez")

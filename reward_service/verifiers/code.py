@@ -14,6 +14,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationInfo,
     model_validator,
 )
 
@@ -43,9 +44,12 @@ _ENTRY_POINT = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$"
 _FIELDS = {"stdin": "`input` and `output`", "function": "`args`, `kwargs` and `expected`"}
 
 
-def _is_language(name: str) -> str:
+def _is_language(name: str, info: ValidationInfo) -> str:
     if name not in LANGUAGES:
         raise ValueError("unknown language; known: " + ", ".join(LANGUAGES))
+    held = (info.context or {}).get("languages")
+    if held is not None and name not in held:
+        raise ValueError(f"the sandbox image does not hold it, only {', '.join(held) or 'none'}")
     return name
 
 
@@ -114,7 +118,7 @@ class Code(Verifier):
     language: Annotated[
         str, AfterValidator(_is_language), Field(json_schema_extra={"enum": list(LANGUAGES)})
     ] = "python"
-    """The language the program must be written in."""
+    """The language the program must be written in; `GET /v1/languages` lists what can be run."""
     kind: Literal["stdin", "function"] = "stdin"
     """`stdin`: a program that reads its input and prints its output. `function`: a Python program
     that defines `entry_point`; its results are compared by type and value, outside the sandbox."""
@@ -151,7 +155,8 @@ class Code(Verifier):
         if not attempt.completion.strip():
             return Score(Verdict.NO_ANSWER, 0.0, "empty_completion")
         spans = find_spans(attempt.completion, think_prefilled=attempt.think_prefilled)
-        source = code_text(attempt.completion, spans, self.extract, self.language)
+        fence = LANGUAGES[self.language].fence or self.language
+        source = code_text(attempt.completion, spans, self.extract, fence)
         if source is None or not source.strip():
             return Score(Verdict.NO_ANSWER, 0.0, "no_code")
         return Submission(

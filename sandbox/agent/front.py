@@ -3,8 +3,8 @@ The front: process 1 of a sandbox container. Takes orders on stdin, answers on s
 
 Orders, each answered by one frame:
 
-    load   a program: files, and how to compile (or not) and run it
-    run    the loaded program on one input
+    load   a program: files, and the command that compiles it, if it is compiled
+    run    the loaded program on one input, by the command given
 
 It ends when its stdin ends, and the container with it: a service that was killed leaves nothing.
 """
@@ -59,7 +59,6 @@ class Front:
         self._exec = self._start_spawner("exec")
         self._python = self._start_spawner("python")
         self._files: list[File] = []
-        self._command: dict[str, Any] = {}
 
     def _start_spawner(self, kind: str) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -85,7 +84,7 @@ class Front:
             case "run":
                 beside = _files(order["files"], blobs[1:])
                 files = [*self._files, *beside]
-                facts = self._run(self._command, files, order, stdin=blobs[0])[0]
+                facts = self._run(order["command"], files, order, stdin=blobs[0])[0]
                 _close(beside)
             case other:
                 raise frames.BadFrame(f"unknown order {other}")
@@ -95,13 +94,12 @@ class Front:
 
     def _load(self, order: frames.Header, blobs: Sequence[bytes]) -> Facts:
         self._unload()
-        self._command = order["run"]
         files = _files(order["files"], blobs)
-        if order["compile"] is None:
+        if order["command"] is None:
             self._files = files
             return Facts(wait_status=0)
-        artifact = order["compile"]["artifact"]
-        facts, built = self._run(order["compile"], files, order, stdin=b"")
+        artifact = order["command"]["artifact"]
+        facts, built = self._run(order["command"], files, order, stdin=b"")
         source, *beside = files
         _close([source])
         self._files = [File(artifact, 0o555, built), *beside]

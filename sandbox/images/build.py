@@ -15,10 +15,11 @@ from importlib import resources
 
 from sandbox.base import SandboxUnavailable
 from sandbox.docker import Engine, EngineError, Progress
+from sandbox.languages import Flavour, packages
 
 BASE = "debian:bookworm-slim"
 RELEASE = "bookworm"
-REPOSITORY = "rulegrade/sandbox-core"
+DOWNLOAD_MB: dict[Flavour, int] = {"core": 240, "full": 440}
 
 
 def context() -> dict[str, bytes]:
@@ -27,31 +28,40 @@ def context() -> dict[str, bytes]:
     agent = package / "agent"
     names = sorted(f.name for f in agent.iterdir() if f.name.endswith((".py", ".c")))
     files = {f"agent/{name}": (agent / name).read_bytes() for name in names}
-    return files | {"Dockerfile": (package / "images" / "Dockerfile").read_bytes()}
+    for name in ("CompileJava.java", "Dockerfile"):
+        files[name] = (package / "images" / name).read_bytes()
+    return files
 
 
-def image_tag() -> str:
+def image_tag(flavour: Flavour = "core") -> str:
     """The image that fits this version of the sandbox."""
     digest = hashlib.sha256()
-    for name, content in sorted(context().items()):
-        digest.update(f"{name} {len(content)}\n".encode() + content)
-    return f"{REPOSITORY}:{digest.hexdigest()[:12]}"
+    content = context() | {name: text.encode() for name, text in _packages(flavour).items()}
+    for name, data in sorted(content.items()):
+        digest.update(f"{name} {len(data)}\n".encode() + data)
+    return f"rulegrade/sandbox-{flavour}:{digest.hexdigest()[:12]}"
 
 
-def build_image(progress: Progress = print) -> str:
+def _packages(flavour: Flavour) -> dict[str, str]:
+    arguments = {"CORE_PACKAGES": " ".join(packages("core"))}
+    return arguments | ({"MORE_PACKAGES": " ".join(packages("full"))} if flavour == "full" else {})
+
+
+def build_image(progress: Progress = print, flavour: Flavour = "core") -> str:
     """Make sure that the image is there and return its tag. The first time takes minutes.
 
     Raises SandboxUnavailable with what to do about it.
     """
     engine = Engine()
-    tag = image_tag()
+    tag = image_tag(flavour)
     try:
         if engine.has_image(tag):
             progress(f"{tag} is up to date")
             return tag
         _provide_base(engine, progress)
-        progress(f"building {tag}: compilers and libraries, about 500 MB")
-        arguments = {"BASE": BASE, "APT_SOURCES": "\n".join(_apt_lines())} | _proxies()
+        progress(f"building {tag}: compilers and libraries, about {DOWNLOAD_MB[flavour]} MB")
+        arguments = {"BASE": BASE, "APT_SOURCES": "\n".join(_apt_lines())}
+        arguments |= _packages(flavour) | _proxies()
         for line in engine.build(context(), tag, args=arguments):
             progress(line)
     finally:

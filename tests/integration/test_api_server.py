@@ -21,16 +21,14 @@ from tests.live_service import LiveService, live_service
 
 TIMEOUT_S = 2
 BATCH = {"items": [{"id": "a", "completion": "x", "verifiers": [{"name": "format"}]}]}
-FACTORS = [f"(x^{{{i}}}+{i})" for i in range(3, 31)]
-SLOW = {  # sympy would multiply it all out, for half a minute
-    "ground_truth": "".join(reversed(FACTORS)),
-    "verifiers": [{"name": "math"}],
-}
+ENDLESS = {"pattern": "^(a+)+$"}  # takes for ever on what nearly matches it
+SLOW = {"verifiers": [{"name": "json_schema", "params": {"schema": ENDLESS}}]}
+MATH = [{"name": "math"}]
 
 
 def slow_answer(number: int) -> str:
     """A completion that keeps a worker busy until its CPU time is up; each number is another."""
-    return f"{number}: \\boxed{{{''.join(FACTORS)}}}"
+    return f'"{"a" * 60}!{number}"'
 
 
 @pytest.fixture(scope="module")
@@ -186,11 +184,17 @@ def test_not_ready_says_which_part_is_down_and_serves_the_rest(tmp_path: Path) -
 
 
 def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
-    items = [{**SLOW, "id": str(i), "completion": slow_answer(i)} for i in range(8)]
+    items = [{**SLOW, "id": str(i), "completion": slow_answer(i)} for i in range(60)]
+    body = {"items": items, "deadline_ms": 8_000}
     with live_service(
         tmp_path, sandbox_backend="off", pool_workers=1, max_queue_items=4
     ) as running:
+        # Alone it is taken whatever its size; the next one finds a full queue.
+        first = threading.Thread(target=lambda: running.score(body))
+        first.start()
+        time.sleep(1)
         answer = httpx.post(f"{running.url}/v1/rewards", json={"items": items}, timeout=60)
+        first.join()
     assert answer.status_code == 429
     assert answer.json()["code"] == "overloaded"
     assert int(answer.headers["retry-after"]) >= 1
@@ -207,20 +211,16 @@ def test_what_the_items_of_a_task_share_fills_the_queue_once(tmp_path: Path) -> 
 
 
 def test_more_hangs_than_workers_keep_nobody_waiting(tmp_path: Path) -> None:
+    schemas = [{**ENDLESS, "title": str(i)} for i in range(32)]  # a job each
     hangs = [
         {
             "id": str(i),
-            "completion": f'"{"a" * 60}!"',
-            "verifiers": [
-                {
-                    "name": "json_schema",
-                    "params": {"schema": {"pattern": "^(a+)+$", "title": str(i)}},
-                }
-            ],
+            "completion": slow_answer(i),
+            "verifiers": [{"name": "json_schema", "params": {"schema": schema}}],
         }
-        for i in range(32)
+        for i, schema in enumerate(schemas)
     ]
-    easy = {**SLOW, "id": "easy", "completion": "\\boxed{0.5}", "ground_truth": "1/2"}
+    easy = {"id": "easy", "completion": "\\boxed{0.5}", "ground_truth": "1/2", "verifiers": MATH}
     with live_service(tmp_path, sandbox_backend="off", pool_workers=1) as running:
         sender = threading.Thread(
             target=lambda: running.score({"items": hangs, "deadline_ms": 20_000})
@@ -243,8 +243,13 @@ def test_work_for_a_client_that_went_away_is_given_up(tmp_path: Path) -> None:
             time.sleep(1)
         time.sleep(0.5)
         easy = [
-            {**item, "completion": f"\\boxed{{{i}}}", "ground_truth": str(i)}
-            for i, item in enumerate(items)
+            {
+                "id": str(i),
+                "completion": f"\\boxed{{{i}}}",
+                "ground_truth": str(i),
+                "verifiers": MATH,
+            }
+            for i in range(64)
         ]
         assert running.score({"items": easy})["rewards"] == [1.0] * 64
 
