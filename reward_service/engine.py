@@ -72,10 +72,6 @@ class Engine:
         ready = sandbox in ("ok", "off")
         return Readiness(ready, {"queue": "ok", "pool": "ok", "sandbox": sandbox})
 
-    async def sandbox_settled(self) -> None:
-        """Wait until the sandbox is up or known to be down."""
-        await self._programs.settled()
-
 
 @asynccontextmanager
 async def run_engine(settings: Settings) -> AsyncIterator[Engine]:
