@@ -26,6 +26,7 @@ from docker.errors import DockerException
 
 from reward_service.settings import BadSettings, Settings, check_binding
 from sandbox import DockerSandbox, Limits, Program, SandboxError, Status
+from sandbox.images.build import image_tag
 
 Level = Literal["ok", "warning", "missing"]
 
@@ -212,7 +213,8 @@ def _sandbox(settings: Settings) -> Iterator[Check]:
 async def _run_a_program(settings: Settings) -> str:
     deadline = time.time() + SANDBOX_TIMEOUT_S
     async with asyncio.timeout(SANDBOX_TIMEOUT_S):
-        async with DockerSandbox(settings.sandbox_image, slots=1) as sandbox:
+        image = settings.sandbox_image or image_tag(settings.sandbox_flavour)
+        async with DockerSandbox(image, slots=1) as sandbox:
             program = Program("python", "print(6 * 7)")
             run = await sandbox.run(program, limits=Limits(), deadline=deadline)
     if run.status is not Status.OK or run.stdout != b"42\n":
