@@ -46,7 +46,8 @@ class Programs:
         if self._sandbox is None:
             return "off"
         if self.is_up:
-            return "ok"
+            trouble = self._sandbox.trouble
+            return "ok" if trouble is None else f"down: {trouble}"
         return f"down: {self._why_down}" if self._tried.is_set() else "starting"
 
     async def keep_up(self) -> None:

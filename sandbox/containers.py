@@ -100,6 +100,11 @@ class DockerSandbox:
             "cgroup": self._cgroup_version,
         }
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no program can be run at present, in words; None while all is well."""
+        return "the sandbox was not started" if self._pool is None else self._pool.trouble
+
     async def judge(self, submission: Submission, *, deadline: float) -> Judgement:
         """Compile and test a submission. Raises SandboxError; `deadline` is in Unix seconds."""
         return await judge(self._running_pool(), submission, deadline=deadline)

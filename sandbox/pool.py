@@ -99,6 +99,15 @@ class SlotPool:
         self._closing = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no program can be run at present; None while a slot is in service or on its way."""
+        if self._supervisor is None or self._supervisor.done() or self._closing.is_set():
+            return "the sandbox is not running"
+        if self._trouble is not None and not self._retired:
+            return f"no slot could be replaced: {self._trouble}"
+        return None
+
     async def start(self) -> None:
         """Make every slot, or raise what stood in the way of the first that failed."""
         made = await asyncio.gather(
@@ -151,10 +160,8 @@ class SlotPool:
                 self._retire(slot)
 
     async def _take(self, deadline: float) -> Slot:
-        if self._supervisor is None or self._closing.is_set() or self._supervisor.done():
-            raise SandboxUnavailable("the sandbox is not running")
-        if self._trouble is not None and not self._retired:
-            raise SandboxUnavailable(f"no slot could be replaced: {self._trouble}")
+        if (trouble := self.trouble) is not None:
+            raise SandboxUnavailable(trouble)
         try:
             async with asyncio.timeout(deadline - time.time()):
                 while not (slot := await self._idle.get()).is_usable:

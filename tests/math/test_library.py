@@ -69,7 +69,9 @@ def test_a_busy_machine_changes_no_verdict() -> None:
     assert found == [EXPECTED] * 20
 
 
-@pytest.mark.parametrize("gold", ["", " ", "{}", r"\frac{1}{", "x" * 5000])
+@pytest.mark.parametrize(
+    "gold", ["", " ", "{}", r"\frac{1}{", "x" * 5000, "1/2)", r"\frac{}{}", "?", "1=", "x+", "-"]
+)
 def test_an_unreadable_reference_is_refused(gold: str) -> None:
     with pytest.raises(UnreadableReference):
         check_reference(gold)

@@ -336,10 +336,9 @@ def _based(gold: Node, pred: Node, policy: Policy) -> Decision:
     if isinstance(gold, Based) and isinstance(pred, Based):
         same = gold.base == pred.base and gold.digits.lstrip("0") == pred.digits.lstrip("0")
         return (equal if same else different)("same_digits" if same else "other_number", "exact")
-    based, other = (gold, pred) if isinstance(gold, Based) else (pred, gold)
-    if not isinstance(based, Based) or not isinstance(other, Num) or policy.base == "required":
-        return different("base_missing", "form")
-    same = based.digits == other.text
+    if not isinstance(gold, Based) or not isinstance(pred, Num) or policy.base == "required":
+        return different("base_missing", "form")  # an added base makes another number of it
+    same = gold.digits == pred.text
     return (equal if same else different)("base_optional" if same else "other_number", "exact")
 
 

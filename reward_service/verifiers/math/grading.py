@@ -31,6 +31,9 @@ _DECIMAL_COMMA = re.compile(r"(?<![\d,])(\d*),(\d+)(?![\d,])")
 _INTEGER = re.compile(r"-?[0-9]{1,400}")
 _BLANKS = re.compile(r"(?<!\d) +| +(?!\d)")
 _GROUPED = re.compile(r"\d,\d{3}")
+_ZEROS = re.compile(r",0\d")  # begins a group of three digits, never a number of a list
+_BROKEN = re.compile(r"[-+*/^_=<>,:(\[{]\s*$|^\s*[*/^_=<>,:)\]}]|\{\s*\}")
+_SAYS_SOMETHING = re.compile(r"[^\W_]")
 _HEDGE = re.compile(
     r"\b(?:or|but|maybe|either|perhaps|possibly|not|unsure|guess|wrong|if|alternatively)\b", re.I
 )
@@ -69,7 +72,7 @@ def check_reference(gold: str) -> None:
     try:
         reading = read(gold, is_reference=True)
     except Unreadable as error:
-        if error.reason == "empty_answer" or gold.count("{") != gold.count("}"):
+        if error.reason == "empty_answer" or _breaks_off(gold):
             raise UnreadableReference("the reference says nothing, or breaks off") from error
         text = gold.strip().strip("$")
         if not fallback.compare(text, text).is_equal:
@@ -79,6 +82,13 @@ def check_reference(gold: str) -> None:
         found = compare(reading.node, reading.node, Policy())
         if not found.is_equal:
             raise UnreadableReference(f"the reference does not equal itself: {found.reason}")
+
+
+def _breaks_off(gold: str) -> bool:
+    """Whether something is missing at an end; Math-Verify would drop what is there."""
+    pairs = (("{", "}"), ("(", ")"), ("[", "]"))
+    is_open = any(gold.count(left) != gold.count(right) for left, right in pairs)
+    return is_open or bool(_BROKEN.search(gold)) or not _SAYS_SOMETHING.search(gold)
 
 
 def clear_caches() -> None:
@@ -132,7 +142,8 @@ def _own_decision(gold: str, pred: str, policy: Policy) -> Decision:
     except Unreadable as error:
         return different(error.reason, "form") if error.is_final else _unread(left)
     found = _words(left, right, policy) or compare(left.node, right.node, policy)
-    if not found.is_equal and (_GROUPED.search(pred) or _GROUPED.search(gold)):
+    grouped = _GROUPED.search(pred) or _GROUPED.search(gold)
+    if not found.is_equal and grouped and not _ZEROS.search(f"{gold} {pred}"):
         return _ungrouped(gold, pred, policy) or found
     return found
 

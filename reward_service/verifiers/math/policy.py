@@ -29,7 +29,7 @@ class Policy(BaseModel):
     list_order: bool = False
     """Whether `1, 2` must come in this order. Tuples and vectors are always ordered."""
     base: Literal["required", "optional"] = "optional"
-    """Whether a number in a base may leave its base out (`25_6` as `25`)."""
+    """Whether an answer may leave out the base of the reference (`25_6` as `25`)."""
     decimal_comma: bool = False
     """Whether `0,5` may be read as 0.5."""
     renaming: bool = False
