@@ -9,6 +9,7 @@ what it is known to accept wrongly is refused before it is asked.
 
 import logging
 import re
+from collections import Counter
 from functools import lru_cache
 from typing import Any
 
@@ -23,8 +24,10 @@ _IMPLIES = re.compile(r"\\(?:to|(?:long)?rightarrow|(?:Long)?[Rr]ightarrow|impli
 _HEAVY = re.compile(
     r"\\(?:sum|prod|i*int|oint|lim|d?binom|Gamma|zeta|det|partial)(?![a-z])|!|\d{16}"
     r"|\^\s*\{?\s*[-(]?\s*\d{3}|\^[^^]{0,40}\^|\^\s*\{[^{}]*[{\\!]"
+    r"|\)\s*(?:\^\s*\{?\s*\d{2}|!)|(?:\\\{\s*){4}"
 )
-"""What can make sympy work for minutes: an answer may have no more of it than the reference."""
+"""What can make sympy work for minutes: an answer may have none that the reference has not."""
+_LAYOUT = str.maketrans("", "", " {}")
 
 _WORDS = re.compile(
     rf"(?<![\\A-Za-z])(?!(?:{'|'.join(sorted(PLAIN_FUNCTIONS | set(PLAIN_SYMBOLS)))})(?![A-Za-z]))"
@@ -50,7 +53,7 @@ def refuse(gold: str, pred: str, *, is_expression: bool) -> Decision | None:
         return different("too_large_to_compare", "form")
     if _CODE.search(pred) and not _CODE.search(gold):
         return different("code_characters", "form")
-    if len(pred) > _MAX_CHARACTERS or len(_HEAVY.findall(pred)) > len(_HEAVY.findall(gold)):
+    if len(pred) > _MAX_CHARACTERS or _heavy_parts(pred) - _heavy_parts(gold):
         return different("too_large_to_compare", "form")
     if _WORDS.search(_unwrapped(pred)) and not _WORDS.search(_unwrapped(gold)):
         return different("words_beside_answer", "form")
@@ -61,6 +64,10 @@ def refuse(gold: str, pred: str, *, is_expression: bool) -> Decision | None:
     sides = [side.strip(" $") for side in _EQUALS.split(pred)]
     numbers = {float(side) for side in sides if _NUMBER.fullmatch(side)}
     return different("false_equation_chain", "form") if len(numbers) > 1 else None
+
+
+def _heavy_parts(text: str) -> Counter[str]:
+    return Counter(part.translate(_LAYOUT) for part in _HEAVY.findall(text))
 
 
 def _unwrapped(text: str) -> str:
