@@ -212,7 +212,7 @@ def test_a_service_killed_with_9_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_after_sigterm_the_request_in_flight_is_answered(tmp_path: Path) -> None:
-    rows = [(f"n-{i}", "python", f"{RIGHT_PYTHON}\n{i}") for i in range(40)]
+    rows = [(f"n-{i}", "python", f"{RIGHT_PYTHON}\n{i}") for i in range(200)]
     with live_service(tmp_path) as leaving:
         answers: list[dict[str, Any]] = []
         sender = threading.Thread(target=lambda: answers.append(leaving.score(batch(rows))))
@@ -220,7 +220,8 @@ def test_after_sigterm_the_request_in_flight_is_answered(tmp_path: Path) -> None
         time.sleep(0.3)
         leaving.process.send_signal(signal.SIGTERM)
         sender.join(60)
-        assert answers[0]["rewards"] == [1.0] * 40
+        assert leaving.process.wait(60) == 0
+        assert answers[0]["rewards"] == [1.0] * 200
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{leaving.url}/livez", timeout=10)
 
