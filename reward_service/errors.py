@@ -25,6 +25,11 @@ class BadTask(RewardError):
         self.field = field
         self.message = message
 
+    def of_item(self) -> tuple[int, str] | None:
+        """Index of the item that `field` is about, and the rest of its path; None for others."""
+        place, _, rest = self.field.removeprefix("items.").partition(".")
+        return (int(place), rest) if place.isdecimal() else None
+
 
 class Overloaded(RewardError):
     """A bounded queue is full. Ask again after `retry_after_s`."""

@@ -101,15 +101,14 @@ def _read(file: Path, default: Sequence[VerifierSpec]) -> Rows:
 async def _results(rows: Rows, settings: Settings) -> AsyncGenerator[Result, None]:
     """One result per row, in order, under a progress bar."""
     starts = range(0, len(rows.items), BATCH)
-    bar = tqdm(total=len(rows.items), unit="item", file=sys.stderr)
-    async with run_engine(settings) as engine:
-        for first in range(0, len(starts), BATCHES_AT_ONCE):
-            wave = [_score(engine, rows, s) for s in starts[first : first + BATCHES_AT_ONCE]]
-            for results in await asyncio.gather(*wave):
-                for result in results:
-                    yield result
-                bar.update(len(results))
-    bar.close()
+    with tqdm(total=len(rows.items), unit="item", file=sys.stderr) as bar:
+        async with run_engine(settings) as engine:
+            for first in range(0, len(starts), BATCHES_AT_ONCE):
+                wave = starts[first : first + BATCHES_AT_ONCE]
+                for results in await asyncio.gather(*(_score(engine, rows, s) for s in wave)):
+                    for result in results:
+                        yield result
+                    bar.update(len(results))
 
 
 async def _score(engine: Engine, rows: Rows, start: int) -> list[Result]:
@@ -123,11 +122,10 @@ def _check(rows: Rows, start: int) -> None:
     try:
         Plan(rows.batch(start, BATCH, deadline_ms=DEADLINE_MS))
     except BadTask as error:
-        place, _, rest = error.field.removeprefix("items.").partition(".")
-        if place.isdecimal():
-            field_name = f"line {rows.lines[start + int(place)]}: {rest}"
-            raise BadTask(field_name, error.message) from None
-        raise
+        if (found := error.of_item()) is None:
+            raise
+        index, rest = found
+        raise BadTask(f"line {rows.lines[start + index]}: {rest}", error.message) from None
 
 
 def print_summary(summary: Summary, out: Path) -> None:

@@ -25,10 +25,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
+from reward_service.chunks import Evaluation, time_left
 from reward_service.errors import PoolError
 from reward_service.pool_process import Limits, work
 from reward_service.verdicts import Failure, Outcome, load_outcome
-from reward_service.verifiers.base import Attempt
 
 SLOW_AFTER_S = 0.3  # 99 % of the pairs in the labelled math data take less CPU than this
 SLOW_PER_WORKER = 4
@@ -37,15 +37,6 @@ RECYCLE_AFTER = 5_000  # sympy's caches grow by some kB an answer
 TRIES = 3
 
 PutAside = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One rule, by name and parameters as JSON, to be applied to one attempt."""
-
-    verifier: str
-    params: str
-    attempt: Attempt
 
 
 class _Died(Exception):
@@ -67,10 +58,11 @@ class _Process:
     is_slow: bool = False
     _size: int | None = None
 
-    async def ask(self, call: Call) -> None:
+    async def ask(self, evaluation: Evaluation) -> None:
         self.is_fit = False
         self._size = None
-        frame = pickle.dumps((call.verifier, call.params, call.attempt))
+        call = (evaluation.verifier, evaluation.params, evaluation.attempt)
+        frame = pickle.dumps(call)
         try:
             self.writer.write(struct.pack("!I", len(frame)) + frame)
             await self.writer.drain()
@@ -134,7 +126,7 @@ class Pool:
             self._discard(process)
 
     async def apply(
-        self, call: Call, *, deadline: float, put_aside: PutAside
+        self, evaluation: Evaluation, *, deadline: float, put_aside: PutAside
     ) -> tuple[Outcome, float]:
         """Apply one rule; the outcome, and the seconds it ran.
 
@@ -142,32 +134,36 @@ class Pool:
         is called when the attempt turns out to be slow, so that others may be sent meanwhile.
         """
         started: list[float] = []
-        outcome = await self._apply(call, deadline, started, put_aside)
+        outcome = await self._apply(evaluation, deadline, started, put_aside)
         return outcome, time.monotonic() - started[-1] if started else 0.0
 
     async def _apply(
-        self, call: Call, deadline: float, started: list[float], put_aside: PutAside
+        self, evaluation: Evaluation, deadline: float, started: list[float], put_aside: PutAside
     ) -> Outcome:
         for tries_left in reversed(range(TRIES)):
             try:
-                async with asyncio.timeout(max(0.0, deadline - time.time())):
-                    return await self._apply_once(call, started, put_aside)
+                async with asyncio.timeout(time_left(deadline)):
+                    return await self._apply_once(evaluation, started, put_aside)
             except TimeoutError:
                 return Failure("deadline_exceeded", "pool", "the deadline passed", retryable=True)
             except _Died as death:
                 if death.exit_code == -signal.SIGXCPU:
                     limit = f"more than {self._limits.cpu_s:g} s of CPU time"
-                    return Failure("verifier_timeout", "pool", f"{call.verifier} took {limit}")
+                    return Failure(
+                        "verifier_timeout", "pool", f"{evaluation.verifier} took {limit}"
+                    )
             except PoolError:  # the fork server may have died, and the next spawn starts it anew
                 if not tries_left:
                     raise
         message = "the worker process died under this item, each time"
         return Failure("worker_died", "pool", message, retryable=True, attempts=TRIES)
 
-    async def _apply_once(self, call: Call, started: list[float], put_aside: PutAside) -> Outcome:
+    async def _apply_once(
+        self, evaluation: Evaluation, started: list[float], put_aside: PutAside
+    ) -> Outcome:
         async with AsyncExitStack() as turn:
             await turn.enter_async_context(self._turns)
-            async with self._borrowed(call, started) as process:
+            async with self._borrowed(evaluation, started) as process:
                 outcome = await process.answer(within_s=SLOW_AFTER_S)
                 if outcome is not None:
                     return outcome
@@ -179,7 +175,7 @@ class Pool:
                         return await self._slowly(process)
         self._waiting += 1
         try:  # from the beginning: rules are pure, and its process had to go
-            async with self._slow, self._borrowed(call, started) as process:
+            async with self._slow, self._borrowed(evaluation, started) as process:
                 return await self._slowly(process)
         finally:
             self._waiting -= 1
@@ -194,12 +190,14 @@ class Pool:
         return Failure("verifier_timeout", "pool", message, retryable=True)
 
     @asynccontextmanager
-    async def _borrowed(self, call: Call, started: list[float]) -> AsyncIterator[_Process]:
+    async def _borrowed(
+        self, evaluation: Evaluation, started: list[float]
+    ) -> AsyncIterator[_Process]:
         """A process that was asked; killed afterwards if it has not answered."""
         process = await self._take()
         try:
             started.append(time.monotonic())
-            await process.ask(call)
+            await process.ask(evaluation)
             yield process
         finally:
             self._give_back(process)

@@ -6,12 +6,11 @@ is answered with `sandbox_unavailable`, never with a number.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping
 
 import structlog
 
-from reward_service.chunks import Evaluation
+from reward_service.chunks import Evaluation, time_left
 from reward_service.errors import InfraError, SandboxDown
 from reward_service.verdicts import Failure, Outcome, Score
 from reward_service.verifiers.apply import crashed, verifier_of
@@ -86,7 +85,7 @@ class Programs:
         if isinstance(submission, Score):
             return submission, 0.0
         try:
-            async with asyncio.timeout(max(0.0, deadline - time.time())):
+            async with asyncio.timeout(time_left(deadline)):
                 sandbox = await self._ready()
                 if code.language not in self.known_languages():
                     message = f"the sandbox image does not hold {code.language}"
@@ -108,18 +107,14 @@ class Programs:
             raise SandboxDown(self._why_down)
         return self.languages
 
-    async def settled(self) -> None:
-        """Wait until the sandbox is up or known to be down."""
-        if self._sandbox is not None:
-            await self._tried.wait()
-
     async def close(self) -> None:
         """Remove every container."""
         if self._sandbox is not None:
             await self._sandbox.close()
 
     async def _ready(self) -> DockerSandbox:
-        await self.settled()
-        if self._sandbox is None or not self.is_up:
-            raise SandboxDown(self._why_down)
-        return self._sandbox
+        if self._sandbox is not None:
+            await self._tried.wait()
+            if self.is_up:
+                return self._sandbox
+        raise SandboxDown(self._why_down)

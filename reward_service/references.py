@@ -43,7 +43,7 @@ def problems(results: Iterable[Result]) -> Iterator[TaskProblem]:
 
 def in_terms_of_tasks(error: BadTask, request: TaskRequest) -> BadTask:
     """The same error with the path of the task that the caller wrote."""
-    place, _, rest = error.field.removeprefix("items.").partition(".")
-    if not place.isdecimal():
+    if (found := error.of_item()) is None:
         return error
-    return BadTask(f"tasks.{list(request.tasks)[int(place)]}.{rest}", error.message)
+    index, rest = found
+    return BadTask(f"tasks.{list(request.tasks)[index]}.{rest}", error.message)

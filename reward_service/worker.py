@@ -15,7 +15,7 @@ import structlog
 from reward_service.broker.base import Broker, Lease
 from reward_service.chunks import Done, Evaluation
 from reward_service.errors import InfraError
-from reward_service.pool import Call, Pool
+from reward_service.pool import Pool
 from reward_service.programs import Programs
 from reward_service.verdicts import Failure, Outcome
 
@@ -81,8 +81,7 @@ class Worker:
     async def _apply(
         self, evaluation: Evaluation, deadline: float, put_aside: Callable[[], None]
     ) -> tuple[Outcome, float]:
-        call = Call(evaluation.verifier, evaluation.params, evaluation.attempt)
-        return await self._pool.apply(call, deadline=deadline, put_aside=put_aside)
+        return await self._pool.apply(evaluation, deadline=deadline, put_aside=put_aside)
 
     async def _run(
         self, evaluation: Evaluation, deadline: float, _: Callable[[], None]
