@@ -16,6 +16,7 @@ from reward_service.verdicts import Failure, Outcome, Score
 from reward_service.verifiers.apply import crashed, verifier_of
 from reward_service.verifiers.code import Code
 from sandbox import (
+    CheckerFailed,
     DeadlineExceeded,
     DockerSandbox,
     SandboxError,
@@ -96,6 +97,8 @@ class Programs:
             return Failure("deadline_exceeded", "sandbox", message, retryable=True), 0.0
         except SandboxUnavailable as error:
             raise SandboxDown(str(error)) from error
+        except CheckerFailed as error:
+            return Failure("checker_failed", "sandbox", str(error)), 0.0
         except SandboxError as error:
             failure = Failure("sandbox_failed", "sandbox", str(error), retryable=True, attempts=2)
             return failure, 0.0

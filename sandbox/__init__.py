@@ -6,6 +6,7 @@ async with DockerSandbox(slots=2) as sandbox:
 
 from sandbox.base import (
     MAX_LIMITS,
+    CheckerFailed,
     DeadlineExceeded,
     Limits,
     Program,
@@ -34,6 +35,7 @@ __all__ = [
     "MAX_LIMITS",
     "CallCase",
     "Checker",
+    "CheckerFailed",
     "DeadlineExceeded",
     "DockerSandbox",
     "Judgement",

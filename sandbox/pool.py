@@ -41,7 +41,10 @@ class Slot(Protocol):
         """Whether it can take another program."""
 
     async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
-        """Make `program` ready to run; COMPILE_ERROR with the messages if it does not build."""
+        """Make `program` ready to run; COMPILE_ERROR with the messages if it does not build.
+
+        A run that `was_starved` says nothing about the program.
+        """
 
     async def run(
         self,
@@ -69,9 +72,9 @@ class Session:
         self._program = program
         self._deadline = deadline
 
-    async def compile(self) -> Run:
-        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`."""
-        return await self._slot.compile(self._program, COMPILE_LIMITS, deadline=self._deadline)
+    async def compile(self, limits: Limits = COMPILE_LIMITS) -> Run:
+        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`; see `Slot.compile`."""
+        return await self._slot.compile(self._program, limits, deadline=self._deadline)
 
     async def run(
         self,

@@ -86,9 +86,7 @@ class AgentSlot:
         self._program = program
         source = program.source.encode("utf-8", "surrogatepass")
         run = await self._order(order, (source, *program.files.values()), limits, deadline)
-        if run.was_starved:
-            raise SandboxError("the host was too busy to compile a program")
-        if run.status is Status.OK:
+        if run.was_starved or run.status is Status.OK:
             return run
         return replace(run, status=Status.COMPILE_ERROR, stderr=run.stderr or _why(run))
 
@@ -106,7 +104,13 @@ class AgentSlot:
             raise SandboxError("no program was loaded")
         files = files or {}
         command = _start(self._program, limits)
-        order = {"op": "run", "call": call, "files": list(files), "command": command}
+        order = {
+            "op": "run",
+            "call": call,
+            "files": list(files),
+            "outputs": self._program.outputs,
+            "command": command,
+        }
         return await self._order(order, (stdin, *files.values()), limits, deadline)
 
     async def close(self) -> None:
@@ -206,7 +210,7 @@ def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
     try:
         wait_status = facts["wait_status"]
         code = None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
-        stdout, stderr, result = outputs
+        stdout, stderr, result, *contents = outputs
         run = Run(
             Status.OK,
             stdout,
@@ -218,6 +222,9 @@ def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
             memory_kb=int(facts["memory_kb"]),
             result=result,
             was_starved=_was_starved(facts),
+            files=dict(zip(facts["files"], contents, strict=True)),
+            most_processes=int(facts["most_processes"]),
+            was_survived=bool(facts["is_survived"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SlotLost(f"the agent's report cannot be read: {error!r}") from error
@@ -240,6 +247,8 @@ def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:
             return Status.MEMORY_LIMIT_EXCEEDED
         case "cpu" | "wall":
             return Status.TIME_LIMIT_EXCEEDED
+    if facts["has_oversized_file"]:
+        return Status.OUTPUT_LIMIT_EXCEEDED
     if facts["setup_error"] is not None:
         if not facts["setup_error"].startswith("exec"):
             raise SlotLost(f"no jail could be built: {facts['setup_error']}")

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,10 +31,12 @@ STDIN_PIPE_BYTES = 4096
 """What the smallest pipe holds: a program that hoards pipes makes them small for all its user's."""
 
 SERVICE_FD = 0
-DISK_BYTES = 64 << 20
-"""Size of each of the work directory and /tmp; both also count as the run's memory."""
-
 MAX_ARTIFACT_BYTES = 64 << 20
+"""Of what a run leaves: its artifact, or all its output files together."""
+
+_OUTPUT_SIZE = struct.Struct("=q")
+_TOO_LARGE = -2
+
 MAX_RESULT_BYTES = 16 << 20
 
 
@@ -66,6 +69,8 @@ class Order:
     """Whether it goes on in the warm interpreter instead of an exec of `argv`."""
     call: str | None = None
     """Name of a function of the program: call it, on the JSON in `stdin`, and take its result."""
+    outputs: list[str] = field(default_factory=list)
+    """Names of files to bring back from the work directory, if they are there at the end."""
 
 
 @dataclass(slots=True)
@@ -84,6 +89,13 @@ class Facts:
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
     result: bytearray = field(default_factory=bytearray)
+    most_processes: int = 0
+    """Most processes and threads seen at a time."""
+    is_survived: bool = False
+    """Whether other processes of the run were still at work when its first one had ended."""
+    has_oversized_file: bool = False
+    files: dict[str, bytes] = field(default_factory=dict)
+    """The output files that were there."""
 
 
 def sealed(content: bytes, name: str) -> int:
@@ -111,6 +123,7 @@ class Execution:
         self._own_cpu_before = time.process_time()
         self._memory_before = meter.memory_kb()
         self._oom_before = meter.oom_kills()
+        self._processes_before = meter.processes()
         self._start(spawner)
 
     def _start(self, spawner: socket.socket) -> None:
@@ -152,12 +165,19 @@ class Execution:
             "files": [(file.name, file.mode) for file in order.files],
             "artifact": order.artifact,
             "artifact_max_bytes": MAX_ARTIFACT_BYTES,
+            "outputs": order.outputs,
+            "output_max_bytes": limits["output_kb"] * 1024,
             # A backstop: the kernel counts each process alone and in whole seconds.
             "cpu_s": math.ceil(limits["cpu_s"]) + 1,
             "stack_bytes": limits["memory_mb"] << 20,
-            "disk_bytes": DISK_BYTES,
+            "disk_bytes": self._disk_bytes(),
             "processes": limits["processes"],
         }
+
+    def _disk_bytes(self) -> int:
+        """The limit counts what the program writes: the files it is given have room beside it."""
+        given = sum(os.fstat(file.fd).st_size for file in self._order.files)
+        return int((self._order.limits["disk_mb"] << 20) + given)
 
     def finish(self) -> Facts:
         """Watch until every process of the jail is gone."""
@@ -222,6 +242,8 @@ class Execution:
             return
         memory = self._meter.memory_kb() - self._memory_before
         self.facts.memory_kb = max(self.facts.memory_kb, memory)
+        processes = self._meter.processes() - self._processes_before - 1  # of which one is init
+        self.facts.most_processes = max(self.facts.most_processes, processes)
         if self.facts.memory_kb > limits["memory_mb"] * 1024:
             self._kill("memory")
         elif self._cpu_ms() > limits["cpu_s"] * 1e3:
@@ -239,7 +261,7 @@ class Execution:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)  # type: ignore[attr-defined,unused-ignore]
 
     def _settle(self, status: bytes) -> None:
-        """Take in what init said: `setup STEP ERRNO` or `end WAIT_STATUS CPU_US PEAK_KIB`."""
+        """Take in what init said: `setup STEP ERRNO`, or `end` with four numbers (see jail.c)."""
         facts = self.facts
         facts.oom_kills = self._meter.oom_kills() - self._oom_before
         facts.cpu_ms = self._cpu_ms()
@@ -250,8 +272,20 @@ class Execution:
             facts.wait_status = int(words[1])
             facts.cpu_ms = max(facts.cpu_ms, int(words[2]) / 1e3)
             facts.memory_kb = max(facts.memory_kb, int(words[3]))
+            facts.is_survived = words[4] == "1"
+            self._take_outputs()
         elif facts.killed_for is None and not facts.oom_kills:
             raise JailError("the jail's first process ended without a word")
+
+    def _take_outputs(self) -> None:
+        """Read what init left in the artifact's place: see copy_outputs in jail.c."""
+        with open(os.dup(self.artifact_fd), "rb") as left:
+            left.seek(0)
+            for name in self._order.outputs:
+                (size,) = _OUTPUT_SIZE.unpack(left.read(_OUTPUT_SIZE.size))
+                if size >= 0:
+                    self.facts.files[name] = left.read(size)
+                self.facts.has_oversized_file |= size == _TOO_LARGE
 
 
 def _read_now(fd: int) -> bytes:

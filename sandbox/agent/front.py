@@ -89,8 +89,9 @@ class Front:
             case other:
                 raise frames.BadFrame(f"unknown order {other}")
         header = asdict(facts)
+        files = header.pop("files")
         outputs = [bytes(header.pop(name)) for name in ("stdout", "stderr", "result")]
-        return frames.encode(header, outputs)
+        return frames.encode({**header, "files": list(files)}, [*outputs, *files.values()])
 
     def _load(self, order: frames.Header, blobs: Sequence[bytes]) -> Facts:
         self._unload()
@@ -123,6 +124,7 @@ class Front:
                 artifact=command.get("artifact"),
                 is_warm=command.get("is_warm", False),
                 call=order.get("call"),
+                outputs=order.get("outputs", []),
             ),
             self._python if command.get("is_warm") else self._exec,
             self._meter,
