@@ -19,7 +19,7 @@ from sandbox.base import (
 from sandbox.checkers import CHECKERS, Checker, parse_checker
 from sandbox.containers import DockerSandbox
 from sandbox.installed import installed_languages
-from sandbox.languages import LANGUAGES, language_named
+from sandbox.languages import LANGUAGES, file_names, language_named
 from sandbox.submission import (
     CallCase,
     Judgement,
@@ -50,6 +50,7 @@ __all__ = [
     "TestCase",
     "TestResult",
     "Verdict",
+    "file_names",
     "installed_languages",
     "language_named",
     "parse_checker",

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from sandbox.agent import frames
 from sandbox.base import DeadlineExceeded, Limits, Program, Run, SandboxError, SlotLost, Status
-from sandbox.languages import Language, language_named
+from sandbox.languages import Language, file_names, language_named
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
 """What every program finds in its environment, beside its language's and its own variables."""
@@ -80,7 +80,7 @@ class AgentSlot:
         language = language_named(program.language)
         order = {
             "op": "load",
-            "files": _file_names(program, language),
+            "files": file_names(program),
             "command": _build(language),
         }
         self._program = program
@@ -169,14 +169,6 @@ class AgentSlot:
         text = await self._stream.readexactly(frames.header_length(prefix))
         header, sizes = frames.decode_header(text)
         return header, [await self._stream.readexactly(size) for size in sizes]
-
-
-def _file_names(program: Program, language: Language) -> list[str]:
-    names = [language.source_name, *program.files]
-    taken = {language.source_name, language.artifact}
-    if any(name.split("/")[0] in taken for name in program.files):
-        raise ValueError(f"files: {language.source_name} and what is made of it are taken")
-    return names
 
 
 def _build(language: Language) -> dict[str, Any] | None:
