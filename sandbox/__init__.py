@@ -7,6 +7,7 @@ with Sandbox() as sandbox:
 
 from sandbox.base import (
     MAX_LIMITS,
+    MAX_OUTPUTS,
     CheckerFailed,
     DeadlineExceeded,
     Limits,
@@ -35,6 +36,7 @@ __all__ = [
     "CHECKERS",
     "LANGUAGES",
     "MAX_LIMITS",
+    "MAX_OUTPUTS",
     "AsyncSandbox",
     "CallCase",
     "Checker",
