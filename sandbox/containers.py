@@ -26,7 +26,7 @@ from sandbox.base import (
 )
 from sandbox.docker import ContainerOptions, Engine
 from sandbox.images.build import image_tag
-from sandbox.judge import judge, run_alone
+from sandbox.judge import judge, prepared, run_alone
 from sandbox.pool import SlotPool
 from sandbox.seccomp import profile
 from sandbox.slot import AgentSlot
@@ -177,8 +177,7 @@ class DockerSandbox:
 async def _run_once(
     pool: SlotPool, program: Program, stdin: bytes, limits: Limits, deadline: float
 ) -> Run:
-    async with pool.session(program, deadline=deadline) as session:
-        compiled = await session.compile()
+    async with prepared(pool, program, deadline) as (session, compiled):
         if compiled.status is not Status.OK:
             return compiled
         run = await session.run(stdin, limits)

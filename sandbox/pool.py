@@ -50,6 +50,7 @@ class Slot(Protocol):
         """Make `program` ready to run; COMPILE_ERROR with the messages if it does not build.
 
         Both sides of a pair stay loaded; loading a program unloads the judge of the last one.
+        A run that `was_starved` says nothing about the program.
         """
 
     async def run(
@@ -94,14 +95,14 @@ class Session:
         self._program = program
         self._deadline = deadline
 
-    async def compile(self, judge: Program | None = None) -> Run:
-        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`.
+    async def compile(self, judge: Program | None = None, limits: Limits = COMPILE_LIMITS) -> Run:
+        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`; see `Slot.compile`.
 
         With `judge`, that program is made ready for the judge's side, beside ours.
         """
         return await self._slot.compile(
             judge or self._program,
-            COMPILE_LIMITS,
+            limits,
             deadline=self._deadline,
             side="judge" if judge else "program",
         )

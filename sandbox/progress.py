@@ -80,6 +80,12 @@ class Progress:
         contents = (test.stdin(), self._unchecked[index].stdout, expected)
         return dict(zip(PROGRAM_CHECKER_FILES, contents, strict=True))
 
+    def reference_files(self, index: int) -> dict[str, bytes]:
+        """The same with the expected output in the place of the submission's."""
+        files = self.checker_files(index)
+        _, output, answer = PROGRAM_CHECKER_FILES
+        return files | {output: files[answer]}
+
     def settle(self, index: int, points: float) -> None:
         """Take in what a checker program decided."""
         verdict = Verdict.CORRECT if points == 1.0 else Verdict.WRONG_ANSWER

@@ -30,7 +30,7 @@ from sandbox.base import (
     SlotLost,
     Status,
 )
-from sandbox.languages import Language, language_named
+from sandbox.languages import Language, file_names, language_named
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
 """What every program finds in its environment, beside its language's and its own variables."""
@@ -96,7 +96,7 @@ class AgentSlot:
         order = {
             "op": "load",
             "side": side,
-            "files": _file_names(program, language),
+            "files": file_names(program),
             "command": _build(language),
         }
         self._loaded[side] = program
@@ -105,9 +105,7 @@ class AgentSlot:
             order, (source, *program.files.values()), limits, deadline
         )
         run = _run(facts["program"], outputs, limits)
-        if run.was_starved:
-            raise SandboxError("the host was too busy to compile a program")
-        if run.status is Status.OK:
+        if run.was_starved or run.status is Status.OK:
             return run
         return replace(run, status=Status.COMPILE_ERROR, stderr=run.stderr or _why(run))
 
@@ -122,8 +120,13 @@ class AgentSlot:
     ) -> Run:
         """Run the loaded program once, with `files` beside it."""
         files = files or {}
-        command = _start(self._program("program"), limits, _role_of_call(call))
-        order = {"op": "run", "files": list(files), "command": command}
+        program = self._program("program")
+        order = {
+            "op": "run",
+            "files": list(files),
+            "outputs": program.outputs,
+            "command": _start(program, limits, _role_of_call(call)),
+        }
         facts, outputs = await self._order(order, (stdin, *files.values()), limits, deadline)
         return _run(facts["program"], outputs, limits)
 
@@ -218,14 +221,6 @@ class AgentSlot:
         return header, [await self._stream.readexactly(size) for size in sizes]
 
 
-def _file_names(program: Program, language: Language) -> list[str]:
-    names = [language.source_name, *program.files]
-    taken = {language.source_name, language.artifact}
-    if any(name.split("/")[0] in taken for name in program.files):
-        raise ValueError(f"files: {language.source_name} and what is made of it are taken")
-    return names
-
-
 def _build(language: Language) -> dict[str, Any] | None:
     if not language.compile:
         return None
@@ -271,7 +266,7 @@ def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
     try:
         wait_status = facts["wait_status"]
         code = None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
-        stdout, stderr, result = outputs
+        stdout, stderr, result, *contents = outputs
         run = Run(
             Status.OK,
             stdout,
@@ -283,6 +278,9 @@ def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
             memory_kb=int(facts["memory_kb"]),
             result=result,
             was_starved=_was_starved(facts),
+            files=dict(zip(facts["files"], contents, strict=True)),
+            most_processes=int(facts["most_processes"]),
+            was_survived=bool(facts["is_survived"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SlotLost(f"the agent's report cannot be read: {error!r}") from error
@@ -319,6 +317,8 @@ def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:
             return Status.TIME_LIMIT_EXCEEDED
         case "partner":
             return Status.OK
+    if facts["has_oversized_file"]:
+        return Status.OUTPUT_LIMIT_EXCEEDED
     if facts["setup_error"] is not None:
         if not facts["setup_error"].startswith("exec"):
             raise SlotLost(f"no jail could be built: {facts['setup_error']}")

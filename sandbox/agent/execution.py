@@ -36,6 +36,7 @@ class Baseline:
         self._own_cpu = time.process_time()
         self._memory = meter.memory_kb()
         self._oom = meter.oom_kills()
+        self._processes = meter.processes()
 
     def cpu_ms(self, jails: int) -> float:
         """CPU time of all that ran since, without this process and without building jails."""
@@ -45,6 +46,10 @@ class Baseline:
     def memory_kb(self) -> int:
         """What came on top since."""
         return self._meter.memory_kb() - self._memory
+
+    def processes(self, jails: int) -> int:
+        """How many processes and threads came on top since, without the jails' inits."""
+        return self._meter.processes() - self._processes - jails
 
     def oom_kills(self) -> int:
         """Since then."""
@@ -112,6 +117,8 @@ class Execution:
         elapsed, limits = self._program.elapsed_s(), self._limits
         facts = self._program.facts
         facts.memory_kb = max(facts.memory_kb, self._before.memory_kb())
+        processes = self._before.processes(len(self._jails))
+        facts.most_processes = max(facts.most_processes, processes)
         allowance_mb = 0 if self._judge is None else JUDGE_MEMORY_MB
         cpu_ms = self._cpu_ms()
         if facts.memory_kb > (limits["memory_mb"] + allowance_mb) * 1024:

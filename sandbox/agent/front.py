@@ -131,7 +131,9 @@ class Front:
         beside = _files(order["files"], blobs[1:])
         files = [*self._files["program"], *beside]
         before = Baseline(self._meter)
-        run = self._start(order["command"], files, blobs[0], order["limits"])
+        run = self._start(
+            order["command"], files, blobs[0], order["limits"], outputs=order["outputs"]
+        )
         Execution(run, None, order["limits"], deadline_s=order["deadline_s"], before=before).finish(
             self._agents
         )
@@ -171,6 +173,7 @@ class Front:
         stdin: bytes,
         limits: dict[str, Any],
         *,
+        outputs: Sequence[str] = (),
         link: Link = Link(),  # noqa: B008 (frozen)
         of_judge: bool = False,
     ) -> JailedRun:
@@ -183,6 +186,7 @@ class Front:
             stdin=stdin,
             limits=limits,
             artifact=command.get("artifact"),
+            outputs=list(outputs),
             role=role,
             has_result=of_judge or (role is not None and role["name"] == "call"),
             link=link,
@@ -198,8 +202,10 @@ def _reply(facts: dict[str, Facts]) -> bytes:
     headers, blobs = {}, []
     for side, found in facts.items():
         header = asdict(found)
+        files = header.pop("files")
         blobs += [bytes(header.pop(name)) for name in ("stdout", "stderr", "result")]
-        headers[side] = header
+        blobs += files.values()
+        headers[side] = {**header, "files": list(files)}
     return frames.encode(headers, blobs)
 
 
