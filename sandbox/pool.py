@@ -18,10 +18,14 @@ from sandbox.base import (
     COMPILE_LIMITS,
     DeadlineExceeded,
     Limits,
+    LinkKind,
+    Pair,
     Program,
+    Roles,
     Run,
     SandboxError,
     SandboxUnavailable,
+    Side,
 )
 
 log = logging.getLogger(__name__)
@@ -40,9 +44,12 @@ class Slot(Protocol):
     def is_usable(self) -> bool:
         """Whether it can take another program."""
 
-    async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
+    async def compile(
+        self, program: Program, limits: Limits, *, deadline: float, side: Side = "program"
+    ) -> Run:
         """Make `program` ready to run; COMPILE_ERROR with the messages if it does not build.
 
+        Both sides of a pair stay loaded; loading a program unloads the judge of the last one.
         A run that `was_starved` says nothing about the program.
         """
 
@@ -60,6 +67,22 @@ class Slot(Protocol):
         With `call`, call its function of that name on the JSON in `stdin` instead.
         """
 
+    async def run_pair(
+        self,
+        stdin: bytes,
+        limits: Limits,
+        *,
+        deadline: float,
+        link: LinkKind = "socket",
+        roles: Roles = Roles(),  # noqa: B008 (frozen)
+        files: Mapping[str, bytes] | None = None,
+    ) -> Pair:
+        """Run the program and the judge that were compiled last, at once, with a link between.
+
+        The judge alone gets `stdin`, `files` beside it, and descriptor 3 to hand out its result.
+        `limits` are the program's; the judge has JUDGE_LIMITS.
+        """
+
     async def close(self) -> None:
         """Kill and remove it."""
 
@@ -72,9 +95,17 @@ class Session:
         self._program = program
         self._deadline = deadline
 
-    async def compile(self, limits: Limits = COMPILE_LIMITS) -> Run:
-        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`; see `Slot.compile`."""
-        return await self._slot.compile(self._program, limits, deadline=self._deadline)
+    async def compile(self, judge: Program | None = None, limits: Limits = COMPILE_LIMITS) -> Run:
+        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`; see `Slot.compile`.
+
+        With `judge`, that program is made ready for the judge's side, beside ours.
+        """
+        return await self._slot.compile(
+            judge or self._program,
+            limits,
+            deadline=self._deadline,
+            side="judge" if judge else "program",
+        )
 
     async def run(
         self,
@@ -86,6 +117,20 @@ class Session:
     ) -> Run:
         """One run in a jail of its own; with `call`, of one function on the JSON in `stdin`."""
         return await self._slot.run(stdin, limits, deadline=self._deadline, call=call, files=files)
+
+    async def run_pair(
+        self,
+        stdin: bytes,
+        limits: Limits,
+        *,
+        link: LinkKind = "socket",
+        roles: Roles = Roles(),  # noqa: B008 (frozen)
+        files: Mapping[str, bytes] | None = None,
+    ) -> Pair:
+        """One run of program and judge in two jails; see `Slot.run_pair`."""
+        return await self._slot.run_pair(
+            stdin, limits, deadline=self._deadline, link=link, roles=roles, files=files
+        )
 
 
 class SlotPool:
