@@ -22,7 +22,9 @@ from sandbox.base import (
     Run,
     SandboxError,
     SandboxUnavailable,
+    Status,
 )
+from sandbox.builds import Builds, Claim
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +42,13 @@ class Slot(Protocol):
     def is_usable(self) -> bool:
         """Whether it can take another program."""
 
-    async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
+    async def compile(
+        self, program: Program, limits: Limits, *, deadline: float, built: bytes | None = None
+    ) -> Run:
         """Make `program` ready to run; COMPILE_ERROR with the messages if it does not build.
 
-        A run that `was_starved` says nothing about the program.
+        `files` of the answer hold what was built, and `built` is that of an earlier answer. A run
+        that `was_starved` says nothing about the program.
         """
 
     async def run(
@@ -60,6 +65,9 @@ class Slot(Protocol):
         With `call`, call its function of that name on the JSON in `stdin` instead.
         """
 
+    async def stop(self) -> None:
+        """Stop the run that is under way, which then raises RunStopped if it was not over."""
+
     async def close(self) -> None:
         """Kill and remove it."""
 
@@ -67,14 +75,27 @@ class Slot(Protocol):
 class Session:
     """A program in a slot: compile it once, then run it as often as needed."""
 
-    def __init__(self, slot: Slot, program: Program, deadline: float) -> None:
+    def __init__(self, slot: Slot, program: Program, deadline: float, claim: Claim) -> None:
         self._slot = slot
         self._program = program
         self._deadline = deadline
+        self._claim = claim
 
     async def compile(self, limits: Limits = COMPILE_LIMITS) -> Run:
-        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`; see `Slot.compile`."""
-        return await self._slot.compile(self._program, limits, deadline=self._deadline)
+        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`; see `Slot.compile`.
+
+        A program that was compiled before is not compiled again.
+        """
+        done = self._claim.build
+        if done is not None and done.status is Status.COMPILE_ERROR:
+            return done
+        built = next(iter(done.files.values())) if done is not None else None
+        run = await self._slot.compile(self._program, limits, deadline=self._deadline, built=built)
+        if done is not None:
+            return done
+        if not run.was_starved:
+            self._claim.settle(run)
+        return run
 
     async def run(
         self,
@@ -87,6 +108,10 @@ class Session:
         """One run in a jail of its own; with `call`, of one function on the JSON in `stdin`."""
         return await self._slot.run(stdin, limits, deadline=self._deadline, call=call, files=files)
 
+    async def stop(self) -> None:
+        """See `Slot.stop`."""
+        await self._slot.stop()
+
 
 class SlotPool:
     """Keeps `size` slots alive from `start` to `close`."""
@@ -94,9 +119,11 @@ class SlotPool:
     def __init__(self, make: Callable[[], Awaitable[Slot]], size: int) -> None:
         self._make = make
         self._size = size
+        self.builds = Builds()
         self._idle: asyncio.Queue[Slot] = asyncio.Queue()
         self._retired: dict[Slot, asyncio.Event] = {}
         self._programs: dict[Slot, int] = {}
+        self._waiting = 0
         self._loneliness = asyncio.Lock()
         self._trouble: SandboxError | None = None
         self._closing = asyncio.Event()
@@ -142,17 +169,47 @@ class SlotPool:
         `deadline` is in Unix seconds. Raises DeadlineExceeded if no slot is free in time.
         """
         async with AsyncExitStack() as stack:
+            claim = await stack.enter_async_context(self.builds.claim(program, deadline))
             if is_alone:
                 await stack.enter_async_context(self._loneliness)
             slots = [
                 await stack.enter_async_context(self._lease(deadline))
                 for _ in range(self._size if is_alone else 1)
             ]
-            yield Session(slots[0], program, deadline)
+            yield Session(slots[0], program, deadline, claim)
+
+    @property
+    def spare(self) -> int:
+        """Slots that stand idle and that nobody waits for."""
+        return 0 if self._waiting or self._loneliness.locked() else self._idle.qsize()
+
+    @asynccontextmanager
+    async def borrow(self, program: Program, *, deadline: float) -> AsyncIterator[Session | None]:
+        """A spare slot in which `program` need not be compiled, or None at once.
+
+        Who borrows gives the slot back as soon as `is_wanted`.
+        """
+        if not self.spare or not self.builds.holds(program):
+            yield None
+            return
+        async with (
+            self._lent(self._idle.get_nowait()) as slot,
+            self.builds.claim(program, deadline) as claim,
+        ):
+            yield Session(slot, program, deadline, claim)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for a slot."""
+        return self._waiting > 0
 
     @asynccontextmanager
     async def _lease(self, deadline: float) -> AsyncIterator[Slot]:
-        slot = await self._take(deadline)
+        async with self._lent(await self._take(deadline)) as slot:
+            yield slot
+
+    @asynccontextmanager
+    async def _lent(self, slot: Slot) -> AsyncIterator[Slot]:
         try:
             yield slot
         finally:
@@ -165,12 +222,15 @@ class SlotPool:
     async def _take(self, deadline: float) -> Slot:
         if (trouble := self.trouble) is not None:
             raise SandboxUnavailable(trouble)
+        self._waiting += 1
         try:
             async with asyncio.timeout(deadline - time.time()):
                 while not (slot := await self._idle.get()).is_usable:
                     self._retire(slot)
         except TimeoutError:
             raise DeadlineExceeded("no slot was free before the deadline") from None
+        finally:
+            self._waiting -= 1
         return slot
 
     def _retire(self, slot: Slot) -> None:

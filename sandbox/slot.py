@@ -5,6 +5,7 @@ What the agent says is believed as a measurement, never as a verdict: it lives n
 """
 
 import asyncio
+import contextlib
 import errno
 import math
 import os
@@ -16,7 +17,17 @@ from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from sandbox.agent import frames
-from sandbox.base import DeadlineExceeded, Limits, Program, Run, SandboxError, SlotLost, Status
+from sandbox.base import (
+    DeadlineExceeded,
+    Limits,
+    Program,
+    Run,
+    RunStopped,
+    SandboxError,
+    SlotLost,
+    Status,
+)
+from sandbox.builds import MAX_BUILD_BYTES
 from sandbox.languages import Language, language_named
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
@@ -27,6 +38,9 @@ REPLY_GRACE_S = 20.0
 
 DEADLINE_MARGIN_S = 0.2
 """The agent ends a run so long before the deadline: a container that answers is one kept."""
+
+SOURCE_MODE = 0o444
+PROGRAM_MODE = 0o555
 
 _OUT_OF_MEMORY = re.compile(
     rb"^MemoryError\b|std::bad_alloc|java\.lang\.OutOfMemoryError|JavaScript heap out of memory|"
@@ -64,6 +78,7 @@ class AgentSlot:
         self._remove = remove
         self._is_in_step = True
         self._program: Program | None = None
+        self._stops = 0
 
     @property
     def is_usable(self) -> bool:
@@ -75,17 +90,27 @@ class AgentSlot:
         patience = time.time() + within_s
         return (await self._guarded(self._receive(), patience, deadline=math.inf))[0]
 
-    async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
-        """Load a program, compiling it if its language is compiled."""
+    async def compile(
+        self, program: Program, limits: Limits, *, deadline: float, built: bytes | None = None
+    ) -> Run:
+        """Load a program, compiling it if its language is compiled and it is not `built` yet.
+
+        What a compiler made is in the run's `files`, unless it is too large to be worth its way.
+        """
         language = language_named(program.language)
+        names = _file_names(program, language)
+        content = program.source.encode("utf-8", "surrogatepass")
+        if built is not None and language.artifact is not None:
+            names[0], content = language.artifact, built
         order = {
             "op": "load",
-            "files": _file_names(program, language),
-            "command": _build(language),
+            "files": names,
+            "mode": PROGRAM_MODE if built is not None else SOURCE_MODE,
+            "command": _build(language) if built is None else None,
+            "bring_bytes": MAX_BUILD_BYTES,
         }
         self._program = program
-        source = program.source.encode("utf-8", "surrogatepass")
-        run = await self._order(order, (source, *program.files.values()), limits, deadline)
+        run = await self._order(order, (content, *program.files.values()), limits, deadline)
         if run.was_starved or run.status is Status.OK:
             return run
         return replace(run, status=Status.COMPILE_ERROR, stderr=run.stderr or _why(run))
@@ -112,6 +137,12 @@ class AgentSlot:
             "command": command,
         }
         return await self._order(order, (stdin, *files.values()), limits, deadline)
+
+    async def stop(self) -> None:
+        """Stop the run that is under way, which then raises RunStopped if it was not over."""
+        self._stops += 1
+        with contextlib.suppress(OSError):  # whoever waits for the run will see it
+            await self._stream.write(frames.encode({"op": "stop"}))
 
     async def close(self) -> None:
         """Take down the container with all that runs in it."""
@@ -162,7 +193,11 @@ class AgentSlot:
         self, order: frames.Header, blobs: Sequence[bytes]
     ) -> tuple[frames.Header, list[bytes]]:
         await self._stream.write(frames.encode(order, blobs))
-        return await self._receive()
+        answer = await self._receive()
+        while self._stops:  # each is answered, too
+            await self._receive()
+            self._stops -= 1
+        return answer
 
     async def _receive(self) -> tuple[frames.Header, list[bytes]]:
         prefix = await self._stream.readexactly(frames.PREFIX.size)
@@ -241,6 +276,8 @@ def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:
     match facts["killed_for"]:
         case "deadline":
             raise DeadlineExceeded("a run was not over at the deadline")
+        case "stop":
+            raise RunStopped("the run was stopped")
         case "output":
             return Status.OUTPUT_LIMIT_EXCEEDED
         case "memory":

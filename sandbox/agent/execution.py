@@ -78,7 +78,7 @@ class Facts:
     """What was seen of a run."""
 
     killed_for: str | None = None
-    """wall, cpu, memory, output or deadline; None if it ended by itself."""
+    """wall, cpu, memory, output, deadline or stop; None if it ended by itself."""
     wait_status: int | None = None
     setup_error: str | None = None
     cpu_ms: float = 0.0
@@ -189,13 +189,15 @@ class Execution:
         }
         for fd in (*self._outputs, self._status, self._pidfd):
             poll.register(fd, select.POLLIN)
-        poll.register(SERVICE_FD, 0)
+        poll.register(SERVICE_FD, select.POLLIN)
         status = b""
         is_gone = False
         while not is_gone:
-            for fd, _ in poll.poll(TICK_MS):
-                if fd == SERVICE_FD:  # a hang-up: nobody waits for this run any more
-                    raise SystemExit("the service is gone")
+            for fd, event in poll.poll(TICK_MS):
+                if fd == SERVICE_FD:
+                    self._hear_service(event)
+                    poll.modify(SERVICE_FD, 0)
+                    continue
                 if fd == self._pidfd:
                     is_gone = True
                 elif not (chunk := os.read(fd, PIPE_BYTES)):
@@ -212,6 +214,12 @@ class Execution:
         for fd in (*self._outputs, self._status, self._pidfd):
             os.close(fd)
         return self.facts
+
+    def _hear_service(self, event: int) -> None:
+        """Orders come one at a time: what comes during a run is the order to stop it."""
+        if event & ~select.POLLIN:  # a hang-up: nobody waits for this run any more
+            raise SystemExit("the service is gone")
+        self._kill("stop")
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._started

@@ -3,8 +3,10 @@ The front: process 1 of a sandbox container. Takes orders on stdin, answers on s
 
 Orders, each answered by one frame:
 
-    load   a program: files, and the command that compiles it, if it is compiled
+    load   a program: files, and the command that compiles it, if it is to be compiled; what was
+           compiled goes along with the answer, if it is not too large
     run    the loaded program on one input, by the command given
+    stop   the run that is under way, if one is; the run is answered first, then this
 
 It ends when its stdin ends, and the container with it: a service that was killed leaves nothing.
 """
@@ -86,6 +88,8 @@ class Front:
                 files = [*self._files, *beside]
                 facts = self._run(order["command"], files, order, stdin=blobs[0])[0]
                 _close(beside)
+            case "stop":  # an order that is read here came too late
+                return frames.encode({})
             case other:
                 raise frames.BadFrame(f"unknown order {other}")
         header = asdict(facts)
@@ -95,7 +99,7 @@ class Front:
 
     def _load(self, order: frames.Header, blobs: Sequence[bytes]) -> Facts:
         self._unload()
-        files = _files(order["files"], blobs)
+        files = _files(order["files"], blobs, order["mode"])
         if order["command"] is None:
             self._files = files
             return Facts(wait_status=0)
@@ -104,9 +108,12 @@ class Front:
         source, *beside = files
         _close([source])
         self._files = [File(artifact, 0o555, built), *beside]
-        if facts.wait_status == 0 and not os.fstat(built).st_size:
+        size = os.fstat(built).st_size
+        if facts.wait_status == 0 and not size:
             facts.wait_status = FAILED
             facts.stderr += b"the compiler left no program, or too large a one"
+        elif facts.wait_status == 0 and size <= order["bring_bytes"]:
+            facts.files[artifact] = os.pread(built, size, 0)
         return facts
 
     def _run(
@@ -140,9 +147,9 @@ class Front:
         self._files = []
 
 
-def _files(names: Sequence[str], contents: Sequence[bytes]) -> list[File]:
+def _files(names: Sequence[str], contents: Sequence[bytes], mode: int = 0o444) -> list[File]:
     pairs = zip(names, contents, strict=True)
-    return [File(name, 0o444, sealed(content, "file")) for name, content in pairs]
+    return [File(name, mode, sealed(content, "file")) for name, content in pairs]
 
 
 def _close(files: list[File]) -> None:

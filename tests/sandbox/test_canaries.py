@@ -21,7 +21,9 @@ class BareSlot:
     def __init__(self) -> None:
         self._source = ""
 
-    async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
+    async def compile(
+        self, program: Program, limits: Limits, *, deadline: float, built: bytes | None = None
+    ) -> Run:
         self._source = "print(42)" if program.language == "cpp" else program.source
         return Run(Status.OK)
 
@@ -39,6 +41,9 @@ class BareSlot:
             command, input=stdin, capture_output=True, check=False
         )
         return Run(Status.OK, done.stdout, done.stderr, done.returncode)
+
+    async def stop(self) -> None:
+        return
 
     async def close(self) -> None:
         return
