@@ -8,7 +8,7 @@ SandboxError
 ├── SandboxUnavailable   no engine, no image, or isolation below the configured minimum
 ├── SlotLost             the container or its agent ended under a run; another slot may do better
 ├── RunStopped           the caller had the run stopped
-├── CheckerFailed        the task's own checker program did not decide
+├── CheckerFailed        the task's own checker, interactor or test code did not decide
 └── DeadlineExceeded     the caller's deadline passed before the run could end
 
 Malformed requests (an unknown language, limits above the maxima) are a ValueError.
@@ -17,6 +17,7 @@ Malformed requests (an unknown language, limits above the maxima) are a ValueErr
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from typing import Literal
 
 
 class SandboxError(Exception):
@@ -36,7 +37,7 @@ class RunStopped(SandboxError):
 
 
 class CheckerFailed(SandboxError):
-    """A task's checker program failed; nothing was learnt about the output it was to check."""
+    """A task's own checker, interactor or test code failed: nothing is known about the program."""
 
 
 class DeadlineExceeded(SandboxError):
@@ -173,3 +174,37 @@ class Run:
     """Most processes and threads seen at a time, looked at every 20 ms."""
     was_survived: bool = False
     """Its first process ended while others of it were still at work; those were killed."""
+
+
+Side = Literal["program", "judge"]
+"""Of a pair of runs: what is judged, and what judges it."""
+
+LinkKind = Literal["socket", "pipes"]
+"""`socket`: descriptor 4 of either side. `pipes`: each one's stdout is the other one's stdin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What the warm interpreter is to do for each side; None: the side is run as a program."""
+
+    program: str | None = None
+    judge: str | None = None
+    argument: str = ""
+    """Of the program's role."""
+
+
+JUDGE_LIMITS = Limits(cpu_s=10.0, wall_s=180.0, memory_mb=1024, output_kb=4096, processes=64)
+"""Of the judge's side of a pair. Its time and memory are cut in the agent, see `Execution`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A program and its judge, run at once in two jails with a link between them.
+
+    A side that was killed because the other one had ended is OK, without exit code and signal.
+    """
+
+    program: Run
+    judge: Run
+    program_ended_itself: bool = False
+    """Whether the program was not killed; it may have ended because the judge had."""

@@ -95,7 +95,7 @@ async def prepared(
 
 
 async def _compile_patiently(session: Session) -> Run:
-    compiled = await session.compile(_patient(COMPILE_LIMITS))
+    compiled = await session.compile(limits=_patient(COMPILE_LIMITS))
     if compiled.was_starved:
         raise SandboxError("the host was too busy to compile, even with no other run beside it")
     return compiled

@@ -108,6 +108,7 @@ class RunLimits(BaseModel):
     memory_mb: Annotated[int, Field(gt=0, le=MAX_LIMITS["memory_mb"])] = Limits().memory_mb
     output_kb: Annotated[int, Field(gt=0, le=MAX_LIMITS["output_kb"])] = Limits().output_kb
     processes: Annotated[int, Field(gt=0, le=MAX_LIMITS["processes"])] = Limits().processes
+    disk_mb: Annotated[int, Field(gt=0, le=MAX_LIMITS["disk_mb"])] = Limits().disk_mb
 
 
 class Code(Verifier):

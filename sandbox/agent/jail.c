@@ -55,6 +55,7 @@ struct jail_spec {
     int status_fd;
     int channel_fd;                /* a socket that is sent init's pidfd */
     int result_fd;                 /* becomes descriptor 3 of the run; -1: none */
+    int link_fd;                   /* becomes descriptor 4 of the run; -1: none */
     int artifact_fd;               /* receives `artifact` or `outputs`; -1: none */
     const char *artifact;          /* plain file name in the work directory */
     uint64_t artifact_max_bytes;   /* of all that artifact_fd receives */
@@ -234,19 +235,23 @@ static void limit(int resource, uint64_t soft, uint64_t hard) {
 
 /* ---- the two processes of a run ----------------------------------------------------------- */
 
-/* Everything from 3 on is closed, but for the result channel at 3 and the status pipe at 4, which
- * an exec closes. */
+/* Everything from 3 on is closed, but for the result channel at 3, the link to another run at 4 and
+ * the status pipe at 5, which an exec closes. */
 static void arrange_descriptors(const struct jail_spec *spec) {
-    int fds[5] = {spec->stdin_fd, spec->stdout_fd, spec->stderr_fd, spec->result_fd, status_fd};
-    for (int i = 0; i < 5; i++) /* out of the way of the targets first */
+    int fds[6] = {spec->stdin_fd, spec->stdout_fd, spec->stderr_fd, spec->result_fd, spec->link_fd,
+                  status_fd};
+    for (int i = 0; i < 6; i++) /* out of the way of the targets first */
         if (fds[i] >= 0) check(fds[i] = fcntl(fds[i], F_DUPFD, 10), "dup");
-    status_fd = fds[4];
-    for (int i = 0; i < 4; i++)
-        if (fds[i] >= 0) check(dup2(fds[i], i), "dup2");
-    check(dup3(fds[4], 4, O_CLOEXEC), "dup3");
-    status_fd = 4;
-    if (spec->result_fd < 0) close(3);
-    check((int)syscall(SYS_close_range, 5, ~0U, 0), "close_range");
+    status_fd = fds[5];
+    for (int i = 0; i < 5; i++) {
+        if (fds[i] < 0)
+            close(i);
+        else
+            check(dup2(fds[i], i), "dup2");
+    }
+    check(dup3(fds[5], 5, O_CLOEXEC), "dup3");
+    status_fd = 5;
+    check((int)syscall(SYS_close_range, 6, ~0U, 0), "close_range");
 }
 
 static void become_run(const struct jail_spec *spec) {
