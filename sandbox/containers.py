@@ -24,6 +24,7 @@ from sandbox.base import (
     SlotLost,
     Status,
 )
+from sandbox.builds import Counts
 from sandbox.docker import ContainerOptions, Engine
 from sandbox.images.build import image_tag
 from sandbox.judge import judge, prepared, run_alone
@@ -104,6 +105,11 @@ class DockerSandbox:
     def trouble(self) -> str | None:
         """Why no program can be run at present, in words; None while all is well."""
         return "the sandbox was not started" if self._pool is None else self._pool.trouble
+
+    @property
+    def compilations(self) -> Counts:
+        """How often a compiler ran since the start, and how often its work was used again."""
+        return self._running_pool().builds.counts
 
     async def judge(self, submission: Submission, *, deadline: float) -> Judgement:
         """Compile and test a submission. Raises SandboxError; `deadline` is in Unix seconds."""

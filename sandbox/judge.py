@@ -24,6 +24,7 @@ from sandbox.base import (
 )
 from sandbox.pool import Session, SlotPool
 from sandbox.progress import Progress
+from sandbox.runs import TestRuns
 from sandbox.submission import Judgement, Submission, Verdict
 
 __all__ = ["Verdict", "judge", "prepared", "run_alone"]
@@ -63,13 +64,7 @@ async def _run_tests(progress: Progress, pool: SlotPool, deadline: float) -> int
     submission = progress.submission
     async with prepared(pool, submission.program, deadline) as (session, compiled):
         progress.compiled = compiled
-        while (index := progress.next_test()) is not None:
-            test = submission.tests[index]
-            run = await session.run(test.stdin(), submission.limits, call=test.call)
-            if run.was_starved:
-                return index
-            progress.record(index, run)
-    return None
+        return await TestRuns(progress, pool, deadline).run(session)
 
 
 async def _repeat(pool: SlotPool, submission: Submission, index: int, deadline: float) -> Run:

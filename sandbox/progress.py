@@ -36,7 +36,7 @@ class Progress:
         if self.compiled is None or self.compiled.status is not Status.OK:
             return None
         total = len(self.submission.tests)
-        while self._next < total and self._is_done(self._next):
+        while self._next < total and self.is_done(self._next):
             self._next += 1
         return self._next if self._next < total else None
 
@@ -134,7 +134,8 @@ class Progress:
             return 0.0
         return self._results[index].points if index in self._results else 0.0
 
-    def _is_done(self, index: int) -> bool:
+    def is_done(self, index: int) -> bool:
+        """Whether the test was run, or cannot change the score any more."""
         return index in self._results or index in self._unchecked or self._has_failed(index)
 
     def _has_failed(self, index: int) -> bool:

@@ -5,6 +5,7 @@ What the agent says is believed as a measurement, never as a verdict: it lives n
 """
 
 import asyncio
+import contextlib
 import errno
 import math
 import os
@@ -25,11 +26,13 @@ from sandbox.base import (
     Program,
     Roles,
     Run,
+    RunStopped,
     SandboxError,
     Side,
     SlotLost,
     Status,
 )
+from sandbox.builds import MAX_BUILD_BYTES
 from sandbox.languages import Language, file_names, language_named
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
@@ -40,6 +43,9 @@ REPLY_GRACE_S = 20.0
 
 DEADLINE_MARGIN_S = 0.2
 """The agent ends a run so long before the deadline: a container that answers is one kept."""
+
+SOURCE_MODE = 0o444
+PROGRAM_MODE = 0o555
 
 _OUT_OF_MEMORY = re.compile(
     rb"^MemoryError\b|std::bad_alloc|java\.lang\.OutOfMemoryError|JavaScript heap out of memory|"
@@ -77,6 +83,7 @@ class AgentSlot:
         self._remove = remove
         self._is_in_step = True
         self._loaded: dict[Side, Program] = {}
+        self._stops = 0
 
     @property
     def is_usable(self) -> bool:
@@ -89,21 +96,33 @@ class AgentSlot:
         return (await self._guarded(self._receive(), patience, deadline=math.inf))[0]
 
     async def compile(
-        self, program: Program, limits: Limits, *, deadline: float, side: Side = "program"
+        self,
+        program: Program,
+        limits: Limits,
+        *,
+        deadline: float,
+        side: Side = "program",
+        built: bytes | None = None,
     ) -> Run:
-        """Load a program for one side, compiling it if its language is compiled."""
+        """Load a program for one side, compiling it if its language is and it is not `built` yet.
+
+        What a compiler made is in the run's `files`, unless it is too large to be worth its way.
+        """
         language = language_named(program.language)
+        names, content = file_names(program), program.source.encode("utf-8", "surrogatepass")
+        if built is not None and language.artifact is not None:
+            names[0], content = language.artifact, built
         order = {
             "op": "load",
             "side": side,
-            "files": file_names(program),
-            "command": _build(language),
+            "files": names,
+            "mode": SOURCE_MODE if built is None else PROGRAM_MODE,
+            "command": _build(language) if built is None else None,
+            "bring_bytes": MAX_BUILD_BYTES,
         }
         self._loaded[side] = program
-        source = program.source.encode("utf-8", "surrogatepass")
-        facts, outputs = await self._order(
-            order, (source, *program.files.values()), limits, deadline
-        )
+        blobs = (content, *program.files.values())
+        facts, outputs = await self._order(order, blobs, limits, deadline)
         run = _run(facts["program"], outputs, limits)
         if run.was_starved or run.status is Status.OK:
             return run
@@ -159,6 +178,12 @@ class AgentSlot:
             raise SandboxError(f"no {side} was loaded")
         return self._loaded[side]
 
+    async def stop(self) -> None:
+        """Stop the run that is under way, which then raises RunStopped if it was not over."""
+        self._stops += 1
+        with contextlib.suppress(OSError):  # whoever waits for the run will see it
+            await self._stream.write(frames.encode({"op": "stop"}))
+
     async def close(self) -> None:
         """Take down the container with all that runs in it."""
         self._is_in_step = False
@@ -212,7 +237,11 @@ class AgentSlot:
         self, order: frames.Header, blobs: Sequence[bytes]
     ) -> tuple[frames.Header, list[bytes]]:
         await self._stream.write(frames.encode(order, blobs))
-        return await self._receive()
+        answer = await self._receive()
+        while self._stops:  # each is answered, too
+            await self._receive()
+            self._stops -= 1
+        return answer
 
     async def _receive(self) -> tuple[frames.Header, list[bytes]]:
         prefix = await self._stream.readexactly(frames.PREFIX.size)
@@ -309,6 +338,8 @@ def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:
     match facts["killed_for"]:
         case "deadline":
             raise DeadlineExceeded("a run was not over at the deadline")
+        case "stop":
+            raise RunStopped("the run was stopped")
         case "output":
             return Status.OUTPUT_LIMIT_EXCEEDED
         case "memory":

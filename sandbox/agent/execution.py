@@ -86,15 +86,22 @@ class Execution:
         owners = {fd: jail for jail in self._jails for fd in jail.fds()}
         for fd in owners:
             poll.register(fd, select.POLLIN)
-        poll.register(SERVICE_FD, 0)
+        poll.register(SERVICE_FD, select.POLLIN)
         while not all(jail.is_gone for jail in self._jails):
-            for fd, _ in poll.poll(TICK_MS):
-                if fd == SERVICE_FD:  # a hang-up: nobody waits for this run any more
-                    raise SystemExit("the service is gone")
-                if not owners[fd].take(fd):
+            for fd, event in poll.poll(TICK_MS):
+                if fd == SERVICE_FD:
+                    self._hear_service(event)
+                    poll.modify(SERVICE_FD, 0)
+                elif not owners[fd].take(fd):
                     poll.unregister(fd)
             self._enforce(agents)
         self._settle()
+
+    def _hear_service(self, event: int) -> None:
+        """Orders come one at a time: what comes during a run is the order to stop it."""
+        if event & ~select.POLLIN:  # a hang-up: nobody waits for this run any more
+            raise SystemExit("the service is gone")
+        self._kill("stop")
 
     def _enforce(self, agents: set[int]) -> None:
         for jail in self._jails:

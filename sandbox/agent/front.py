@@ -3,9 +3,11 @@ The front: process 1 of a sandbox container. Takes orders on stdin, answers on s
 
 Orders, each answered by one frame:
 
-    load      a program, for one side: files, and the command that compiles it, if it is compiled
+    load      a program, for one side: files, and the command that compiles it, if it is to be
+              compiled; what was compiled goes along with the answer, if it is not too large
     run       the loaded program on one input, by the command given
     run_pair  the loaded program and the loaded judge at once, each in a jail, with a link between
+    stop      the run that is under way, if one is; the run is answered first, then this
 
 It ends when its stdin ends, and the container with it: a service that was killed leaves nothing.
 """
@@ -96,6 +98,8 @@ class Front:
                 return self._run_alone(order, blobs)
             case "run_pair":
                 return self._run_pair(order, blobs)
+            case "stop":  # what is read here came too late
+                return frames.encode({})
             case other:
                 raise frames.BadFrame(f"unknown order {other}")
 
@@ -104,7 +108,7 @@ class Front:
         if side == "program":  # a judge is loaded after the program it judges
             self._unload("judge")
         self._unload(side)
-        files = _files(order["files"], blobs)
+        files = _files(order["files"], blobs, order["mode"])
         if order["command"] is None:
             self._files[side] = files
             return Facts(wait_status=0)
@@ -113,9 +117,12 @@ class Front:
         source, *beside = files
         _close([source])
         self._files[side] = [File(artifact, 0o555, built), *beside]
-        if facts.wait_status == 0 and not os.fstat(built).st_size:
+        size = os.fstat(built).st_size
+        if facts.wait_status == 0 and not size:
             facts.wait_status = FAILED
             facts.stderr += b"the compiler left no program, or too large a one"
+        elif facts.wait_status == 0 and size <= order["bring_bytes"]:
+            facts.files[artifact] = os.pread(built, size, 0)
         return facts
 
     def _compile(self, order: frames.Header, files: list[File]) -> tuple[Facts, int]:
@@ -220,9 +227,9 @@ def _pipes() -> tuple[Link, Link]:
     return Link(stdin=from_judge, stdout=program_says), Link(stdin=from_program, stdout=judge_says)
 
 
-def _files(names: Sequence[str], contents: Sequence[bytes]) -> list[File]:
+def _files(names: Sequence[str], contents: Sequence[bytes], mode: int = 0o444) -> list[File]:
     pairs = zip(names, contents, strict=True)
-    return [File(name, 0o444, sealed(content, "file")) for name, content in pairs]
+    return [File(name, mode, sealed(content, "file")) for name, content in pairs]
 
 
 def _close(files: list[File]) -> None:

@@ -80,7 +80,7 @@ class Facts:
     """What was seen of a run."""
 
     killed_for: str | None = None
-    """wall, cpu, memory, output, deadline or partner; None if it ended by itself."""
+    """wall, cpu, memory, output, deadline, stop or partner; None if it ended by itself."""
     wait_status: int | None = None
     setup_error: str | None = None
     cpu_ms: float = 0.0
