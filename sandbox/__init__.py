@@ -7,6 +7,7 @@ async with DockerSandbox(slots=2) as sandbox:
 from sandbox.base import (
     MAX_LIMITS,
     DeadlineExceeded,
+    LanguageMissing,
     Limits,
     Program,
     Run,
@@ -19,6 +20,8 @@ from sandbox.checkers import CHECKERS, Checker, parse_checker
 from sandbox.containers import DockerSandbox
 from sandbox.installed import installed_languages
 from sandbox.languages import LANGUAGES, language_named
+from sandbox.local import LocalSandbox
+from sandbox.pooled import PooledSandbox
 from sandbox.submission import (
     CallCase,
     Judgement,
@@ -37,7 +40,10 @@ __all__ = [
     "DeadlineExceeded",
     "DockerSandbox",
     "Judgement",
+    "LanguageMissing",
     "Limits",
+    "LocalSandbox",
+    "PooledSandbox",
     "Program",
     "Run",
     "SandboxError",

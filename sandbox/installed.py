@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 
 from sandbox.base import Limits, Program, SandboxUnavailable, Status
-from sandbox.containers import DockerSandbox
 from sandbox.languages import LANGUAGES
+from sandbox.pooled import PooledSandbox
 
 _LIMITS = Limits(cpu_s=60.0, wall_s=120.0, memory_mb=1024, processes=128)
 
@@ -27,7 +27,7 @@ print(json.dumps(found))
 """
 
 
-async def installed_languages(sandbox: DockerSandbox) -> Mapping[str, str]:
+async def installed_languages(sandbox: PooledSandbox) -> Mapping[str, str]:
     """Version by name of every language whose compiler or interpreter answers.
 
     Raises SandboxError if it cannot be found out.

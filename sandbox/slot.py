@@ -16,11 +16,25 @@ from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from sandbox.agent import frames
-from sandbox.base import DeadlineExceeded, Limits, Program, Run, SandboxError, SlotLost, Status
+from sandbox.base import (
+    DeadlineExceeded,
+    LanguageMissing,
+    Limits,
+    Program,
+    Run,
+    SandboxError,
+    SlotLost,
+    Status,
+)
 from sandbox.languages import Language, language_named
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
 """What every program finds in its environment, beside its language's and its own variables."""
+
+AGENT_MEMORY_MB = 256
+"""For the agent's processes, a run's output on its way, and the compiled program."""
+
+AGENT_PIDS = 64
 
 REPLY_GRACE_S = 20.0
 """An agent that has not answered so long after a run's wall limit is lost."""
@@ -130,7 +144,7 @@ class AgentSlot:
             raise SlotLost(f"the agent failed: {facts['error']}")
         if facts["setup_error"] == _NO_PROGRAM and order["command"]["argv"][0].startswith("/"):
             missing = order["command"]["argv"][0]
-            raise SandboxError(f"the sandbox image lacks {missing}, which this language needs")
+            raise LanguageMissing(f"the sandbox lacks {missing}, which this language needs")
         return _run(facts, outputs, limits)
 
     async def _guarded(

@@ -15,6 +15,11 @@ _V1_CPU = Path("/sys/fs/cgroup/cpuacct/cpuacct.usage")
 _V1_MEMORY = Path("/sys/fs/cgroup/memory")
 
 
+def is_there() -> bool:
+    """Whether this process can see a cgroup of its own."""
+    return (_V2 / "cgroup.controllers").exists() or _V1_CPU.exists()
+
+
 class Meter:
     """CPU time, memory and out-of-memory kills of this container."""
 
@@ -24,7 +29,7 @@ class Meter:
         self._cpu = _File(_V2 / "cpu.stat" if self._is_v2 else _V1_CPU)
         self._memory = _File(memory / "memory.stat")
         self._oom = _File(memory / ("memory.events" if self._is_v2 else "memory.oom_control"))
-        self.version = 2 if self._is_v2 else 1
+        self.name = "cgroup v2" if self._is_v2 else "cgroup v1"
 
     def cpu_ms(self) -> float:
         """CPU time of all processes that ever lived here, in ms."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.agent.cgroup import Meter, waited_for_cpu_ms
+from sandbox.agent.tree import TreeMeter
 
 TICK_MS = 20
 """How often CPU time and memory are looked at: a page-faulting program takes about 20 MB a tick."""
@@ -100,7 +101,7 @@ class Execution:
     """Runs one order to its end."""
 
     def __init__(
-        self, order: Order, spawner: socket.socket, meter: Meter, agents: set[int]
+        self, order: Order, spawner: socket.socket, meter: Meter | TreeMeter, agents: set[int]
     ) -> None:
         self._order = order
         self._meter = meter

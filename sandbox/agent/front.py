@@ -10,6 +10,7 @@ It ends when its stdin ends, and the container with it: a service that was kille
 """
 
 import os
+import platform
 import resource
 import socket
 import subprocess
@@ -18,9 +19,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sandbox.agent import frames
-from sandbox.agent.cgroup import Meter
+from sandbox.agent import cgroup, frames
 from sandbox.agent.execution import Execution, Facts, File, JailError, Order, sealed
+from sandbox.agent.tree import TreeMeter
 
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -53,9 +54,8 @@ class Front:
         # what agents need.
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        self._meter = Meter()
-        self.cgroup_version = self._meter.version
         self._agents = {os.getpid()}
+        self._meter = cgroup.Meter() if cgroup.is_there() else TreeMeter(self._agents)
         self._exec = self._start_spawner("exec")
         self._python = self._start_spawner("python")
         self._files: list[File] = []
@@ -75,6 +75,11 @@ class Front:
         theirs.close()
         self._agents.add(process.pid)
         return ours
+
+    def greeting(self) -> frames.Header:
+        """What the service wants to know of this place before it sends anything."""
+        python = f"{sys.executable} {platform.python_version()}"
+        return {"limits": self._meter.name, "python": python}
 
     def answer(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         """Carry out one order."""
@@ -151,7 +156,7 @@ def _close(files: list[File]) -> None:
 def main() -> None:
     """Serve until stdin ends."""
     front = Front()
-    _send(frames.encode({"cgroup": front.cgroup_version}))
+    _send(frames.encode(front.greeting()))
     source = sys.stdin.buffer
     while prefix := source.read(frames.PREFIX.size):
         order, sizes = frames.decode_header(source.read(frames.header_length(prefix)))

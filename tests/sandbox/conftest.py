@@ -1,4 +1,4 @@
-"""Real containers for the tests of this folder."""
+"""Real slots for the tests of this folder: containers, and boxes on this host."""
 
 import time
 from collections.abc import AsyncIterator
@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox import DockerSandbox
+from sandbox import DockerSandbox, LocalSandbox, PooledSandbox, SandboxUnavailable
 from sandbox.images.build import build_image
+from tests.conftest import missing
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +17,27 @@ def built(docker_engine: None) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def sandbox(built: None) -> AsyncIterator[DockerSandbox]:
+async def docker_sandbox(built: None) -> AsyncIterator[DockerSandbox]:
     async with DockerSandbox(slots=2) as sandbox:
         yield sandbox
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def local_sandbox() -> AsyncIterator[LocalSandbox]:
+    sandbox = LocalSandbox(slots=2)
+    try:
+        await sandbox.start()
+    except SandboxUnavailable as error:
+        missing("local", str(error))
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture(scope="session", params=["docker", "local"])
+def sandbox(request: pytest.FixtureRequest) -> PooledSandbox:
+    """Each kind of sandbox, so that what a test says holds for both."""
+    found: PooledSandbox = request.getfixturevalue(f"{request.param}_sandbox")
+    return found
 
 
 @pytest.fixture
