@@ -51,6 +51,7 @@ class DockerSandbox(PooledSandbox):
             runtime=runtime,
             apparmor=apparmor,
         )
+        self.holds_our_image = self._options.image in (image_tag("core"), image_tag("full"))
         self._engine: Engine | None = None
         self._limits = self._python = "unknown"
 

@@ -9,6 +9,7 @@ import socket
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -213,6 +214,15 @@ class Engine:
     def close(self) -> None:
         """Drop the connections."""
         self._api.close()
+
+
+def holds_image(tag: str) -> bool:
+    """Whether an engine answers that has this image."""
+    try:
+        with closing(Engine()) as engine:
+            return engine.has_image(tag)
+    except (SandboxUnavailable, DockerException):
+        return False
 
 
 def _environment() -> dict[str, Any]:

@@ -26,6 +26,13 @@ START_TIMEOUT_S = 60.0
 FIRST_UID = 0x70520000
 """Of agents outside their namespaces, if the service is root: a range that nobody uses."""
 
+LIMITS = cgroups.SlotLimits(
+    memory_mb=int(MAX_LIMITS["memory_mb"]) + AGENT_MEMORY_MB,
+    cpus=1.0,
+    pids=int(MAX_LIMITS["processes"]) + AGENT_PIDS,
+)
+"""Of a slot as a whole, as those of a container."""
+
 END_TIMEOUT_S = 15.0
 MAX_WORDS = 4000
 
@@ -86,13 +93,18 @@ class BoxStream:
         self._reader = asyncio.StreamReader()
         self._writer: asyncio.StreamWriter | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
+        self._cgroups: dict[str, Path] = {}
         self._words = os.memfd_create("words")
 
     async def open(self, root: Path, uid: int) -> None:
         """Start the box."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._keeper = await asyncio.to_thread(_start, root, uid, theirs, self._words)
+        try:
+            with theirs:
+                await asyncio.to_thread(self._start, root, uid, theirs)
+        except BaseException:
+            ours.close()
+            raise
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
 
     @property
@@ -124,27 +136,22 @@ class BoxStream:
         if self._keeper is not None:
             await asyncio.to_thread(_wait, self._keeper)
             self._keeper = None
+        await asyncio.to_thread(cgroups.remove, self._cgroups.values())
+        if self._words >= 0:
             os.close(self._words)
+            self._words = -1
 
-
-def _start(
-    root: Path, uid: int, connection: socket.socket, words: int
-) -> "subprocess.Popen[bytes]":
-    limits = cgroups.SlotLimits(
-        memory_mb=int(MAX_LIMITS["memory_mb"]) + AGENT_MEMORY_MB,
-        cpus=1.0,
-        pids=int(MAX_LIMITS["processes"]) + AGENT_PIDS,
-    )
-    places = cgroups.make_cgroup(limits) or {}
-    cgroup = [f"{controller}={place}" for controller, place in places.items()]
-    return subprocess.Popen(
-        [str(keeper_of(root)), str(root), str(uid), *cgroup],
-        stdin=connection,
-        stdout=connection,
-        stderr=words,
-        env={},
-        start_new_session=True,  # Ctrl-C is for the service, which ends its slots in good order
-    )
+    def _start(self, root: Path, uid: int, connection: socket.socket) -> None:
+        self._cgroups = cgroups.make_cgroup(LIMITS)
+        cgroup = [f"{controller}={place}" for controller, place in self._cgroups.items()]
+        self._keeper = subprocess.Popen(
+            [str(keeper_of(root)), str(root), str(uid), *cgroup],
+            stdin=connection.fileno(),
+            stdout=connection.fileno(),
+            stderr=self._words,
+            env={"PATH": os.defpath},
+            start_new_session=True,  # Ctrl-C is for the service, which ends its slots in good order
+        )
 
 
 def _wait(keeper: "subprocess.Popen[bytes]") -> None:

@@ -27,6 +27,9 @@ from sandbox.submission import Judgement, Submission
 class PooledSandbox(ABC):
     """Runs and judges programs in `slots` places, each of which passed the start-up check."""
 
+    holds_our_image = False
+    """Whether its languages were put together by us, and tested."""
+
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._pool: SlotPool | None = None

@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any
 
 from sandbox.agent import cgroup, frames
@@ -78,7 +79,8 @@ class Front:
 
     def greeting(self) -> frames.Header:
         """What the service wants to know of this place before it sends anything."""
-        python = f"{sys.executable} {platform.python_version()}"
+        numpy = "" if find_spec("numpy") else ", without numpy"
+        python = f"{sys.executable} {platform.python_version()}{numpy}"
         return {"limits": self._meter.name, "python": python}
 
     def answer(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:

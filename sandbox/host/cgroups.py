@@ -9,7 +9,8 @@ import contextlib
 import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ _V1_CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")
 _V2_CONTROLLERS = ("memory", "pids", "cpu")
 _PERIOD_US = 100_000
 _NAME = re.compile(r"rulegrade-(\d+)-\d+")
+REMOVAL_TRIES = 200
 _COUNTER = itertools.count()
 
 
@@ -29,8 +31,8 @@ class SlotLimits:
     pids: int
 
 
-def make_cgroup(limits: SlotLimits) -> dict[str, Path] | None:
-    """Directory by controller of a fresh cgroup with `limits`; None where the host allows none.
+def make_cgroup(limits: SlotLimits) -> dict[str, Path]:
+    """Directory by controller of a fresh cgroup with `limits`; none where the host allows none.
 
     With version 2 there is one directory, and its key is empty.
     """
@@ -39,7 +41,17 @@ def make_cgroup(limits: SlotLimits) -> dict[str, Path] | None:
         with contextlib.suppress(OSError):
             if made := make(name, limits):
                 return made
-    return None
+    return {}
+
+
+def remove(made: Iterable[Path]) -> None:
+    """Remove a slot's directories, if its keeper could not; waits a moment for its processes."""
+    for directory in made:
+        for _ in range(REMOVAL_TRIES):
+            _remove(directory)
+            if not directory.exists():
+                break
+            time.sleep(0.01)
 
 
 def remove_leftovers() -> None:

@@ -23,6 +23,16 @@ def read(name: str) -> list[Row]:
     return [json.loads(line) for line in lines]
 
 
+def submission_of(row: Row) -> Submission:
+    """A row of code_attacks.jsonl or code_honest.jsonl."""
+    tests = row.get("tests") or [row]
+    return Submission(
+        Program(row["language"], row["source"]),
+        tuple(TestCase(test["input"].encode(), test["output"].encode()) for test in tests),
+        limits=Limits(**row["limits"]),
+    )
+
+
 def stdin_submission(source: str, language: str, task: Row) -> Submission:
     return Submission(
         Program(language, source),

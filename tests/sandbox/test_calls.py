@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox import CallCase, DockerSandbox, Program, Submission, Verdict
+from sandbox import CallCase, PooledSandbox, Program, Submission, Verdict
 from tests.sandbox.sandbox_cases import Row, read
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -17,7 +17,7 @@ HACKS = [
 
 @pytest.mark.parametrize("row", CASES)
 async def test_a_returned_value_gets_its_verdict(
-    sandbox: DockerSandbox, deadline: float, row: Row
+    sandbox: PooledSandbox, deadline: float, row: Row
 ) -> None:
     case = CallCase(row["call"], tuple(row["args"]), row["expected"], row["kwargs"])
     submission = Submission(Program("python", row["source"]), (case,))
@@ -27,7 +27,7 @@ async def test_a_returned_value_gets_its_verdict(
 
 @pytest.mark.parametrize("row", HACKS)
 async def test_a_hack_earns_nothing_and_an_honest_function_all(
-    sandbox: DockerSandbox, deadline: float, row: Row
+    sandbox: PooledSandbox, deadline: float, row: Row
 ) -> None:
     task = row["task"]
     cases = tuple(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox import DockerSandbox, Verdict
+from sandbox import PooledSandbox, Verdict
 from tests.sandbox.sandbox_cases import Row, read, stdin_submission
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -16,7 +16,7 @@ HACKS = [
 
 
 @pytest.mark.parametrize("row", TASKS)
-async def test_the_reference_is_accepted(sandbox: DockerSandbox, deadline: float, row: Row) -> None:
+async def test_the_reference_is_accepted(sandbox: PooledSandbox, deadline: float, row: Row) -> None:
     submission = stdin_submission(row["reference_solution"], row["language"], row)
     judgement = await sandbox.judge(submission, deadline=deadline)
     assert (judgement.verdict, judgement.score) == (Verdict.CORRECT, 1.0)
@@ -25,7 +25,7 @@ async def test_the_reference_is_accepted(sandbox: DockerSandbox, deadline: float
 
 @pytest.mark.parametrize("row", TASKS)
 async def test_the_wrong_solution_is_refused(
-    sandbox: DockerSandbox, deadline: float, row: Row
+    sandbox: PooledSandbox, deadline: float, row: Row
 ) -> None:
     submission = stdin_submission(row["wrong_solution"], row["language"], row)
     judgement = await sandbox.judge(submission, deadline=deadline)
@@ -35,7 +35,7 @@ async def test_the_wrong_solution_is_refused(
 
 @pytest.mark.parametrize("row", HACKS)
 async def test_a_hack_earns_nothing_and_an_honest_program_all(
-    sandbox: DockerSandbox, deadline: float, row: Row
+    sandbox: PooledSandbox, deadline: float, row: Row
 ) -> None:
     submission = stdin_submission(row["code"], row["language"], row["task"])
     judgement = await sandbox.judge(submission, deadline=deadline)
