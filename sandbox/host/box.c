@@ -3,9 +3,12 @@
  *
  *   box ROOT UID [CONTROLLER=DIRECTORY ...]
  *
- *   keeper (this process) --clone(user, pid, mount, ipc, uts, net namespaces)--> process 1: builds
- *   the root directory, becomes an unprivileged user, loses what calls the agent does not need, and
- *   goes on as the agent, which talks on stdin and stdout.
+ *   keeper (this process) --clone(pid, mount, ipc, uts, net namespaces)--> process 1: builds the
+ *   root directory, enters a user namespace, becomes an unprivileged user, loses the calls that the
+ *   agent does not need, and goes on as the agent, which talks on stdin and stdout.
+ *
+ * A plain user must enter the user namespace first. Root must not: the kernel refuses one in a
+ * chroot, which process 1 leaves when it has built its root.
  *
  * ROOT is a directory laid out by build.py. UID is who the agent is outside its user namespace;
  * inside it is user 10000, as in a container. Each DIRECTORY is the slot's cgroup of a controller
@@ -34,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,12 +70,44 @@ static void bind_mount(const char *from, const char *to, uint64_t attributes) {
     check(syscall(SYS_mount_setattr, AT_FDCWD, to, AT_RECURSIVE, &attr, sizeof attr), from);
 }
 
+/* Entering a mount namespace, its own too, leads to the root of it. */
+static void leave_chroot(void) {
+    int namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    check(namespace, "/proc/self/ns/mnt");
+    check(setns(namespace, CLONE_NEWNS), "setns");
+    close(namespace);
+}
+
+static int open_place(const char *path) {
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    check(fd, path);
+    return fd;
+}
+
+/* What is mounted here must not appear on the host. */
+static void detach_from_host(void) {
+    int before = open_place("/");
+    leave_chroot();
+    check(mount(NULL, "/", NULL, REC | PRIVATE, NULL), "private");
+    check(fchdir(before), "fchdir");
+    check(chroot("."), "chroot");
+}
+
+static void make_this_the_root(void) {
+    int here = open_place(".");
+    leave_chroot();
+    check(fchdir(here), "fchdir");
+    check(syscall(SYS_pivot_root, ".", "."), "pivot_root");
+    check(umount2(".", DETACH), "umount");
+    check(chdir("/"), "chdir");
+}
+
 static void build_root(const char *root, char *const *cgroups) {
     static const char *const devices[] = {"dev/null", "dev/zero", "dev/full", "dev/random",
                                           "dev/urandom"};
     const uint64_t inert = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
     char from[4096], to[4096];
-    check(mount(NULL, "/", NULL, REC | PRIVATE, NULL), "private");
+    detach_from_host();
     bind_mount(root, root, inert);
     check(chdir(root), "root");
     bind_mount("/usr", "usr", inert);
@@ -85,9 +121,7 @@ static void build_root(const char *root, char *const *cgroups) {
         bind_mount(directory, to, inert | MOUNT_ATTR_NOEXEC);
     }
     check(mount("proc", "proc", "proc", NOSUID | NODEV | NOEXEC, NULL), "proc");
-    check(syscall(SYS_pivot_root, ".", "."), "pivot_root");
-    check(umount2(".", DETACH), "umount");
-    check(chdir("/"), "chdir");
+    make_this_the_root();
     check(sethostname("box", 3), "hostname");
 }
 
@@ -141,11 +175,24 @@ static void install_filter(void) {
           "seccomp");
 }
 
-static void become_agent(const char *root, char *const *cgroups) {
+/* The keeper writes the map of users, when process 1 says that it is in its namespace. */
+static void await_map(int keeper) {
+    char word = 'm';
+    check(write(keeper, &word, 1), "keeper");
+    if (read(keeper, &word, 1) != 1) _exit(FAILED); /* it is gone, or has said why */
+}
+
+static void become_agent(const char *root, char *const *cgroups, int keeper, int is_privileged) {
     char *const argv[] = {"/usr/bin/python3", "-s", "-P", "-m", "sandbox.agent.front", NULL};
     char *const env[] = {"PYTHONPATH=/opt/rulegrade", "PATH=/usr/bin:/bin", NULL};
     umask(022);
+    check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "pdeathsig");
+    if (!is_privileged) await_map(keeper);
     build_root(root, cgroups);
+    if (is_privileged) {
+        check(unshare(CLONE_NEWUSER), "user namespace");
+        await_map(keeper);
+    }
     become_agents_user();
     install_filter();
     check(syscall(SYS_close_range, 3, ~0U, 0), "close_range");
@@ -197,27 +244,37 @@ static void remove_cgroups(char *const *cgroups) {
         }
 }
 
-int main(int argc, char **argv) {
-    const unsigned long spaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC |
-                                 CLONE_NEWUTS | CLONE_NEWNET;
-    char *const *cgroups = argv + 3;
-    int ready[2];
-    char go;
-    if (argc < 3) return FAILED;
-    check(pipe(ready), "pipe");
-    pid_t agent = (pid_t)syscall(SYS_clone, spaces | SIGCHLD, 0, 0, 0, 0);
-    check(agent, "namespaces");
-    if (agent == 0) {
-        check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "pdeathsig");
-        close(ready[1]);
-        if (read(ready[0], &go, 1) != 1) _exit(FAILED); /* the keeper is gone or said why */
-        become_agent(argv[1], cgroups);
+static pid_t start(int *is_privileged) {
+    const unsigned long spaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |
+                                 CLONE_NEWNET | SIGCHLD;
+    *is_privileged = 1;
+    pid_t agent = (pid_t)syscall(SYS_clone, spaces, 0, 0, 0, 0);
+    if (agent < 0 && errno == EPERM) {
+        *is_privileged = 0;
+        agent = (pid_t)syscall(SYS_clone, spaces | CLONE_NEWUSER, 0, 0, 0, 0);
     }
-    close(ready[0]);
+    check(agent, "namespaces");
+    return agent;
+}
+
+int main(int argc, char **argv) {
+    char *const *cgroups = argv + 3;
+    int channel[2], is_privileged;
+    char word;
+    if (argc < 3) return FAILED;
+    check(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, channel), "socketpair");
+    pid_t agent = start(&is_privileged);
+    if (agent == 0) {
+        close(channel[0]);
+        become_agent(argv[1], cgroups, channel[1], is_privileged);
+    }
+    close(channel[1]);
     enter_cgroups(agent, cgroups);
-    map_user(agent, argv[2]);
-    check(write(ready[1], "g", 1), "ready");
-    close(ready[1]);
+    if (read(channel[0], &word, 1) == 1) {
+        map_user(agent, argv[2]);
+        check(write(channel[0], "g", 1), "go");
+    }
+    close(channel[0]);
     close(STDOUT_FILENO);
     keep(agent);
     remove_cgroups(cgroups);
