@@ -1,9 +1,9 @@
 """Which sandbox the settings ask for."""
 
 from reward_service.settings import Settings
-from sandbox import DockerSandbox, LocalSandbox, PooledSandbox
-from sandbox.docker import holds_image
+from sandbox import PooledSandbox
 from sandbox.images.build import image_tag
+from sandbox.opening import open_backend
 
 
 def image_of(settings: Settings) -> str:
@@ -12,15 +12,14 @@ def image_of(settings: Settings) -> str:
 
 
 def make_sandbox(settings: Settings) -> PooledSandbox:
-    """A sandbox, not started yet. Blocks while it asks the engine, if that decides."""
-    image = image_of(settings)
-    if settings.sandbox_backend == "local" or (
-        settings.sandbox_backend == "auto" and not holds_image(image)
-    ):
-        return LocalSandbox(slots=settings.sandbox_slots, minimum=settings.sandbox_minimum_level)
-    return DockerSandbox(
-        image,
+    """A sandbox, not started yet; not to be called where it is off. Blocks if it asks an engine."""
+    if settings.sandbox_backend == "off":
+        raise AssertionError("programs are switched off")
+    return open_backend(
+        settings.sandbox_backend,
         slots=settings.sandbox_slots,
+        image=image_of(settings),
+        minimum=settings.sandbox_minimum_level,
         runtime=settings.sandbox_runtime,
         apparmor=settings.sandbox_apparmor,
     )

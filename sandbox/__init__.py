@@ -1,11 +1,14 @@
 """Runs untrusted programs and judges them. Imports nothing of the reward service.
 
-async with DockerSandbox(slots=2) as sandbox:
-    judgement = await sandbox.judge(submission, deadline=time.time() + 60)
+with Sandbox() as sandbox:
+    run = sandbox.run("python", "print(input())", stdin="42")
+    judgement = sandbox.judge(Submission(Program("python", source), (TestCase(b"1", b"2"),)))
 """
 
 from sandbox.base import (
     MAX_LIMITS,
+    MAX_OUTPUTS,
+    CheckerFailed,
     DeadlineExceeded,
     LanguageMissing,
     Limits,
@@ -19,7 +22,8 @@ from sandbox.base import (
 from sandbox.checkers import CHECKERS, Checker, parse_checker
 from sandbox.containers import DockerSandbox
 from sandbox.installed import installed_languages
-from sandbox.languages import LANGUAGES, language_named
+from sandbox.languages import LANGUAGES, file_names, language_named
+from sandbox.library import AsyncSandbox, Sandbox
 from sandbox.local import LocalSandbox
 from sandbox.pooled import PooledSandbox
 from sandbox.submission import (
@@ -35,8 +39,11 @@ __all__ = [
     "CHECKERS",
     "LANGUAGES",
     "MAX_LIMITS",
+    "MAX_OUTPUTS",
+    "AsyncSandbox",
     "CallCase",
     "Checker",
+    "CheckerFailed",
     "DeadlineExceeded",
     "DockerSandbox",
     "Judgement",
@@ -46,6 +53,7 @@ __all__ = [
     "PooledSandbox",
     "Program",
     "Run",
+    "Sandbox",
     "SandboxError",
     "SandboxUnavailable",
     "SlotLost",
@@ -54,6 +62,7 @@ __all__ = [
     "TestCase",
     "TestResult",
     "Verdict",
+    "file_names",
     "installed_languages",
     "language_named",
     "parse_checker",

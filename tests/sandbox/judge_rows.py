@@ -1,22 +1,21 @@
 """
-Judges rows of tests/data in local slots, for tests that need a host unlike this one around it.
+Judges attacks and honest programs in local slots, for a test that needs another host around them.
 
-    python -m tests.sandbox.judge_rows FILE.jsonl ...
+    python -m tests.sandbox.judge_rows
 
 Prints a line of JSON first with the isolation in force, then one for each row.
 """
 
 import asyncio
 import json
-import sys
 import time
 
 from sandbox import LocalSandbox, SandboxError
-from tests.sandbox.sandbox_cases import read, submission_of
+from tests.sandbox.sandbox_cases import read, read_attacks, submission_of
 
 
-async def main(files: list[str]) -> None:
-    rows = [row for file in files for row in read(file)]
+async def main() -> None:
+    rows = [*read_attacks(), *read("honest.jsonl")]
     async with LocalSandbox(slots=2) as sandbox:
         print(json.dumps(sandbox.isolation()))
         for row in rows:
@@ -29,4 +28,4 @@ async def main(files: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    asyncio.run(main())

@@ -14,11 +14,10 @@ import pytest
 
 from sandbox import LocalSandbox, PooledSandbox, SandboxUnavailable
 from sandbox.levels import require
-from tests.sandbox.sandbox_cases import Row, read
+from tests.sandbox.sandbox_cases import Row, read, read_attacks
 
 ROOT = Path(__file__).parents[2]
-FILES = ("code_attacks.jsonl", "code_honest.jsonl")
-ROWS = [row for name in FILES for row in read(name)]
+ROWS = [*read_attacks(), *read("honest.jsonl")]
 
 WITHOUT_CGROUPS = ("unshare", "--mount", "sh", "-c", 'umount -R -l /sys/fs/cgroup; exec "$@"', "sh")
 """Begins a command that sees no cgroup: a chroot, many containers, a plain user's login."""
@@ -27,7 +26,7 @@ WITHOUT_CGROUPS = ("unshare", "--mount", "sh", "-c", 'umount -R -l /sys/fs/cgrou
 @functools.cache
 def judged_without_cgroups() -> tuple[Mapping[str, str], Mapping[str, str]]:
     """The isolation in force, and the verdict on every row by its id."""
-    command = [*WITHOUT_CGROUPS, sys.executable, "-m", "tests.sandbox.judge_rows", *FILES]
+    command = [*WITHOUT_CGROUPS, sys.executable, "-m", "tests.sandbox.judge_rows"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     isolation, *found = map(json.loads, done.stdout.splitlines())
