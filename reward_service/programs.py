@@ -6,6 +6,7 @@ is answered with `sandbox_unavailable`, never with a number.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -68,7 +69,7 @@ class Programs:
     async def score(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:
         """Run and judge one completion's program; the outcome, and the seconds its tests ran.
 
-        `deadline` is in Unix seconds. Raises SandboxDown.
+        `deadline` is on the monotonic clock. Raises SandboxDown.
         """
         try:
             return await self._score(evaluation, deadline)
@@ -90,7 +91,9 @@ class Programs:
                 if code.language not in self.known_languages():
                     message = f"the sandbox image does not hold {code.language}"
                     return Failure("language_unavailable", "sandbox", message), 0.0
-                judgement = await sandbox.judge(submission, deadline=deadline)
+                judgement = await sandbox.judge(
+                    submission, deadline=time.time() + time_left(deadline)
+                )
         except (TimeoutError, DeadlineExceeded):
             message = "the deadline passed before the tests were done"
             return Failure("deadline_exceeded", "sandbox", message, retryable=True), 0.0

@@ -41,7 +41,7 @@ _NOT_IN_TIME = Done(
 class Scorer:
     """Turns batches into rewards by way of the broker."""
 
-    def __init__(self, broker: Broker[list[Evaluation], Done]) -> None:
+    def __init__(self, broker: Broker[Evaluation, Done]) -> None:
         self._broker = broker
 
     async def score(
@@ -60,8 +60,7 @@ class Scorer:
         Raises BadTask when the batch cannot be graded as written, Overloaded when too much waits.
         """
         plan = Plan(batch, languages)
-        elapsed_s = time.monotonic() - received
-        done = await self._evaluate(plan, time.time() - elapsed_s + batch.deadline_ms / 1000)
+        done = await self._evaluate(plan, received + batch.deadline_ms / 1000)
         results = []
         turn = _Turn()
         for result in _results(plan, done):
