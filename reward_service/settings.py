@@ -6,6 +6,7 @@ file (TOML, `--config` or `RULEGRADE_CONFIG`), and that over the default.
 """
 
 import ipaddress
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,6 +88,10 @@ class Settings(BaseSettings):
     redis_url: Annotated[str | None, Field(repr=False)] = None
     """Redis that several hosts would share, `redis://host:6379/0`. Only `rulegrade doctor` reads
     it: it checks that the server is fit for a queue."""
+    data_sources: Annotated[dict[str, Any], NoDecode] = {"*": [{"name": "math"}]}
+    """Verifiers by data source, as JSON: how a label is scored that another project's protocol
+    sends without naming a verifier; `*` is for every other source, see trainers.md. Turn it when
+    labels are not answers to mathematical problems."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe events to log. Turn it to `warning` when the request log is too much."""
     log_format: Literal["json", "console"] = "json"
@@ -100,6 +105,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part for part in map(str.strip, value.split(",")) if part)
         return value
+
+    @field_validator("data_sources", mode="before")
+    @classmethod
+    def _read_json(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(
@@ -197,6 +207,8 @@ def _default(name: str) -> str:
 
 
 def _values(schema: Mapping[str, Any]) -> str:
+    if schema.get("type") == "object":
+        return "JSON object"
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     low = schema.get("minimum", schema.get("exclusiveMinimum"))

@@ -281,20 +281,15 @@ class Inbox(Generic[P, R]):
             await asyncio.sleep(self._lease_s / 4 * jitter)
 
     async def _renew(self, kind: str) -> None:
-        entries = [held.entry for held in self._held.values() if held.kind == kind]
-        entries += [entry for entry, _ in self._reclaimed[kind]]
+        """Renew what is held; what Redis no longer knows was withdrawn by its caller."""
+        held = {one.entry: token for token, one in self._held.items() if one.kind == kind}
+        entries = [*held, *(entry for entry, _ in self._reclaimed[kind])]
         if entries:
-            key = self._keys.queue(kind)
-            words: list[str | bytes | int] = [
-                "XCLAIM",
-                key,
-                GROUP,
-                self._name,
-                0,
-                *entries,
-                "JUSTID",
-            ]
-            await call(self._client, *words, parse_justid=True)
+            words: list[str | bytes | int] = [self._keys.queue(kind), GROUP, self._name, 0]
+            kept = await call(
+                self._client, "XCLAIM", *words, *entries, "JUSTID", parse_justid=True
+            )
+            self._revoke([token for entry, token in held.items() if entry not in kept])
 
     async def _reclaim(self, kind: str) -> None:
         """Take over what others have held for longer than their lease."""
@@ -356,7 +351,7 @@ class Inbox(Generic[P, R]):
     # revoked leases
 
     async def _heed_for_ever(self) -> None:
-        """Stop work whose caller has gone. Best effort: the deadline is behind it."""
+        """Stop work at once whose caller has gone; what this misses, the next renewal finds."""
         while True:
             try:
                 async with self._blocking.pubsub() as channel:

@@ -104,7 +104,7 @@ async def test_work_whose_caller_left_is_revoked_and_the_queue_left_empty(redis_
     queue = uuid4().hex
     async with (
         redis_broker(redis_url, generation=queue) as caller,
-        redis_broker(redis_url, generation=queue, asks=False) as worker,
+        redis_broker(redis_url, generation=queue, asks=False, lease_s=LEASE_S) as worker,
     ):
         revoked = asyncio.Event()
         async with asyncio.timeout(60):
