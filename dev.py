@@ -43,9 +43,9 @@ VERBS = {
     "check": "run lint, layer rules and types",
     "bench": "measure one part on this machine; further arguments go to the measurement",
 }
-OVER_HTTP = ("service", "corpora")
+OVER_HTTP = ("service", "corpora", "sandbox")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "rules", "math_answers")
+BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages")
 
 
 def main() -> int:

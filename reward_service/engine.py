@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from reward_service.broker.memory import MemoryBroker
 from reward_service.chunks import Done, Evaluation
-from reward_service.errors import BadTask
+from reward_service.errors import BadTask, SandboxDown
+from reward_service.executor import Executor
 from reward_service.pool import Pool
 from reward_service.programs import Programs
 from reward_service.references import empty_batch, in_terms_of_tasks, problems
+from reward_service.run_schemas import ExecuteRequest, ExecuteResponse
 from reward_service.schemas import RewardRequest, RewardResponse, TaskRequest, TaskResponse
 from reward_service.scoring import Scorer
 from reward_service.settings import Settings
@@ -34,8 +36,9 @@ class Readiness:
 class Engine:
     """Scores batches; see `run_engine` for how to get one."""
 
-    def __init__(self, scorer: Scorer, programs: Programs) -> None:
+    def __init__(self, scorer: Scorer, executor: Executor, programs: Programs) -> None:
         self._scorer = scorer
+        self._executor = executor
         self._programs = programs
 
     async def score(self, batch: RewardRequest, *, received: float) -> RewardResponse:
@@ -46,6 +49,16 @@ class Engine:
         return await self._scorer.score(
             batch, received=received, languages=self._programs.languages or None
         )
+
+    async def execute(self, request: ExecuteRequest, *, received: float) -> ExecuteResponse:
+        """Run programs for their output; each is answered by its deadline, see `score`.
+
+        Raises BadTask, Overloaded, and SandboxDown while nothing can be run.
+        """
+        if (state := self._programs.state) != "ok":
+            raise SandboxDown(state)
+        languages = self._programs.known_languages()
+        return await self._executor.execute(request, received=received, languages=languages)
 
     def languages(self) -> Mapping[str, str]:
         """Version by name of every language that programs can be run in. Raises SandboxDown."""
@@ -98,7 +111,7 @@ async def run_engine(settings: Settings) -> AsyncIterator[Engine]:
                     chunks=2 * settings.pool_workers, programs=settings.sandbox_slots
                 )
             )
-            yield Engine(Scorer(broker), programs)
+            yield Engine(Scorer(broker), Executor(broker), programs)
             keeper.cancel()
             worker.cancel()
     finally:

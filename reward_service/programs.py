@@ -6,20 +6,25 @@ is answered with `sandbox_unavailable`, never with a number.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 import structlog
 
 from reward_service.chunks import Evaluation, time_left
 from reward_service.errors import InfraError, SandboxDown
-from reward_service.verdicts import Failure, Outcome, Score
+from reward_service.run_schemas import RunSpec
+from reward_service.runs import EXECUTE, facts_of, limits_of, program_of, spec_of, stdin_of
+from reward_service.verdicts import Failure, Outcome, Ran, Score
 from reward_service.verifiers.apply import crashed, verifier_of
 from reward_service.verifiers.code import Code
 from sandbox import (
+    CheckerFailed,
     DeadlineExceeded,
     DockerSandbox,
     SandboxError,
     SandboxUnavailable,
+    Submission,
     installed_languages,
 )
 
@@ -66,11 +71,14 @@ class Programs:
             await asyncio.sleep(0 if self.is_up else RETRY_S)
 
     async def score(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:
-        """Run and judge one completion's program; the outcome, and the seconds its tests ran.
+        """Run and judge one completion's program, or run one for its output alone; the outcome,
+        and the seconds it ran.
 
         `deadline` is in Unix seconds. Raises SandboxDown.
         """
         try:
+            if evaluation.verifier == EXECUTE:
+                return await self._guarded(self._execute(spec_of(evaluation), deadline), deadline)
             return await self._score(evaluation, deadline)
         except InfraError:
             raise
@@ -84,22 +92,42 @@ class Programs:
         submission = code.submission(evaluation.attempt)
         if isinstance(submission, Score):
             return submission, 0.0
+        return await self._guarded(self._judge(code, submission, deadline), deadline)
+
+    async def _judge(
+        self, code: Code, submission: Submission, deadline: float
+    ) -> tuple[Outcome, float]:
+        sandbox = await self._ready()
+        if code.language not in self.known_languages():
+            return _unavailable(code.language), 0.0
+        judgement = await sandbox.judge(submission, deadline=deadline)
+        return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
+
+    async def _execute(self, spec: RunSpec, deadline: float) -> tuple[Outcome, float]:
+        sandbox = await self._ready()
+        if spec.language not in self.known_languages():
+            return _unavailable(spec.language), 0.0
+        program, stdin, limits = program_of(spec), stdin_of(spec), limits_of(spec)
+        run = await sandbox.run(program, stdin, limits, deadline=deadline)
+        return Ran(facts_of(run)), run.wall_ms / 1000
+
+    async def _guarded(
+        self, work: Coroutine[Any, Any, tuple[Outcome, float]], deadline: float
+    ) -> tuple[Outcome, float]:
+        """What `work` returns; what the sandbox raises becomes a Failure. Raises SandboxDown."""
         try:
             async with asyncio.timeout(time_left(deadline)):
-                sandbox = await self._ready()
-                if code.language not in self.known_languages():
-                    message = f"the sandbox image does not hold {code.language}"
-                    return Failure("language_unavailable", "sandbox", message), 0.0
-                judgement = await sandbox.judge(submission, deadline=deadline)
+                return await work
         except (TimeoutError, DeadlineExceeded):
-            message = "the deadline passed before the tests were done"
+            message = "the deadline passed before the program was done"
             return Failure("deadline_exceeded", "sandbox", message, retryable=True), 0.0
         except SandboxUnavailable as error:
             raise SandboxDown(str(error)) from error
+        except CheckerFailed as error:
+            return Failure("checker_failed", "sandbox", str(error)), 0.0
         except SandboxError as error:
             failure = Failure("sandbox_failed", "sandbox", str(error), retryable=True, attempts=2)
             return failure, 0.0
-        return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
 
     def known_languages(self) -> Mapping[str, str]:
         """Version by name of every language that can be run. Raises SandboxDown."""
@@ -118,3 +146,8 @@ class Programs:
             if self.is_up:
                 return self._sandbox
         raise SandboxDown(self._why_down)
+
+
+def _unavailable(language: str) -> Failure:
+    message = f"the sandbox image does not hold {language}"
+    return Failure("language_unavailable", "sandbox", message)

@@ -24,9 +24,10 @@ from sandbox.base import (
     SlotLost,
     Status,
 )
+from sandbox.builds import Counts
 from sandbox.docker import ContainerOptions, Engine
 from sandbox.images.build import image_tag
-from sandbox.judge import judge, run_alone
+from sandbox.judge import judge, prepared, run_alone
 from sandbox.pool import SlotPool
 from sandbox.seccomp import profile
 from sandbox.slot import AgentSlot
@@ -105,6 +106,11 @@ class DockerSandbox:
         """Why no program can be run at present, in words; None while all is well."""
         return "the sandbox was not started" if self._pool is None else self._pool.trouble
 
+    @property
+    def compilations(self) -> Counts:
+        """How often a compiler ran since the start, and how often its work was used again."""
+        return self._running_pool().builds.counts
+
     async def judge(self, submission: Submission, *, deadline: float) -> Judgement:
         """Compile and test a submission. Raises SandboxError; `deadline` is in Unix seconds."""
         return await judge(self._running_pool(), submission, deadline=deadline)
@@ -177,8 +183,7 @@ class DockerSandbox:
 async def _run_once(
     pool: SlotPool, program: Program, stdin: bytes, limits: Limits, deadline: float
 ) -> Run:
-    async with pool.session(program, deadline=deadline) as session:
-        compiled = await session.compile()
+    async with prepared(pool, program, deadline) as (session, compiled):
         if compiled.status is not Status.OK:
             return compiled
         run = await session.run(stdin, limits)

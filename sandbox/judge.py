@@ -6,9 +6,13 @@ one input at a time, and hands back bytes.
 """
 
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from sandbox.base import (
+    COMPILE_LIMITS,
     MAX_LIMITS,
     CheckerFailed,
     Limits,
@@ -18,11 +22,12 @@ from sandbox.base import (
     SlotLost,
     Status,
 )
-from sandbox.pool import SlotPool
+from sandbox.pool import Session, SlotPool
 from sandbox.progress import Progress
+from sandbox.runs import TestRuns
 from sandbox.submission import Judgement, Submission, Verdict
 
-__all__ = ["Verdict", "judge", "run_alone"]
+__all__ = ["Verdict", "judge", "prepared", "run_alone"]
 
 _POINTS = re.compile(rb"points\s+([0-9]+(?:\.[0-9]+)?)")
 
@@ -57,15 +62,9 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
 async def _run_tests(progress: Progress, pool: SlotPool, deadline: float) -> int | None:
     """Run until the end, or until a test whose time the host took; return its index."""
     submission = progress.submission
-    async with pool.session(submission.program, deadline=deadline) as session:
-        progress.compiled = await session.compile()
-        while (index := progress.next_test()) is not None:
-            test = submission.tests[index]
-            run = await session.run(test.stdin(), submission.limits, call=test.call)
-            if run.was_starved:
-                return index
-            progress.record(index, run)
-    return None
+    async with prepared(pool, submission.program, deadline) as (session, compiled):
+        progress.compiled = compiled
+        return await TestRuns(progress, pool, deadline).run(session)
 
 
 async def _repeat(pool: SlotPool, submission: Submission, index: int, deadline: float) -> Run:
@@ -75,6 +74,33 @@ async def _repeat(pool: SlotPool, submission: Submission, index: int, deadline: 
     )
 
 
+@asynccontextmanager
+async def prepared(
+    pool: SlotPool, program: Program, deadline: float
+) -> AsyncIterator[tuple[Session, Run]]:
+    """A session with the program compiled, and how that went.
+
+    A compiler that the host starved runs again, with `PATIENCE` and nothing beside it. Raises
+    SandboxError if the host is too busy even so.
+    """
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(pool.session(program, deadline=deadline))
+        compiled = await session.compile()
+        if compiled.was_starved:
+            await stack.aclose()
+            alone = pool.session(program, deadline=deadline, is_alone=True)
+            session = await stack.enter_async_context(alone)
+            compiled = await _compile_patiently(session)
+        yield session, compiled
+
+
+async def _compile_patiently(session: Session) -> Run:
+    compiled = await session.compile(limits=_patient(COMPILE_LIMITS))
+    if compiled.was_starved:
+        raise SandboxError("the host was too busy to compile, even with no other run beside it")
+    return compiled
+
+
 async def _check_outputs(progress: Progress, pool: SlotPool, deadline: float) -> None:
     """Have checker programs decide on the outputs they are asked about.
 
@@ -82,14 +108,55 @@ async def _check_outputs(progress: Progress, pool: SlotPool, deadline: float) ->
     """
     while (index := progress.next_unchecked()) is not None:
         program = progress.checker_program(index)
-        async with pool.session(program, deadline=deadline) as session:
-            compiled = await session.compile()
+        async with prepared(pool, program, deadline) as (session, compiled):
             if compiled.status is not Status.OK:
                 raise CheckerFailed(f"the checker does not compile: {compiled.stderr[:500]!r}")
-            while index is not None and progress.checker_program(index) is program:
-                run = await session.run(b"", CHECKER_LIMITS, files=progress.checker_files(index))
-                progress.settle(index, _points(run))
-                index = progress.next_unchecked()
+            starved = await _check_all(progress, session, program)
+        if starved is not None:
+            await _decide(progress, starved, partial(_check_alone, pool, program, deadline))
+
+
+async def _check_all(progress: Progress, session: Session, program: Program) -> int | None:
+    """Check until the end, or until a check whose time the host took; return its index."""
+
+    async def check(files: Mapping[str, bytes]) -> Run:
+        return await session.run(b"", CHECKER_LIMITS, files=files)
+
+    while (index := progress.next_unchecked()) is not None:
+        if progress.checker_program(index) is not program:
+            break
+        if not await _decide(progress, index, check):
+            return index
+    return None
+
+
+async def _check_alone(
+    pool: SlotPool, program: Program, deadline: float, files: Mapping[str, bytes]
+) -> Run:
+    return await run_alone(pool, program, b"", CHECKER_LIMITS, deadline, files=files)
+
+
+async def _decide(
+    progress: Progress, index: int, check: Callable[[Mapping[str, bytes]], Awaitable[Run]]
+) -> bool:
+    """Settle a test by its checker program; False if the host took the checker's time.
+
+    A checker that fails on what the submission wrote, and not on the reference, has refused it:
+    else a program could choose to have no verdict.
+    """
+    run = await check(progress.checker_files(index))
+    if run.was_starved:
+        return False
+    try:
+        points = _points(run)
+    except CheckerFailed:
+        run = await check(progress.reference_files(index))
+        if run.was_starved:
+            return False
+        _points(run)
+        points = 0.0
+    progress.settle(index, points)
+    return True
 
 
 def _points(run: Run) -> float:
@@ -115,16 +182,20 @@ async def run_alone(
     deadline: float,
     *,
     call: str | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Run:
     """Repeat a run that the host starved, with nothing beside it and `PATIENCE`.
 
     Raises SandboxError if the host is too busy even so: then nothing is known about the program.
     """
-    # On a busy host a program that computes needs longer to use up its CPU time.
-    patient = replace(limits, wall_s=min(PATIENCE * limits.wall_s, MAX_LIMITS["wall_s"]))
     async with pool.session(program, deadline=deadline, is_alone=True) as session:
-        await session.compile()
-        run = await session.run(stdin, patient, call=call)
+        await _compile_patiently(session)
+        run = await session.run(stdin, _patient(limits), call=call, files=files)
     if run.was_starved:
         raise SandboxError("the host was too busy to time a run, even with no other run beside it")
     return run
+
+
+def _patient(limits: Limits) -> Limits:
+    """On a busy host a program that computes needs longer to use up its CPU time."""
+    return replace(limits, wall_s=min(PATIENCE * limits.wall_s, MAX_LIMITS["wall_s"]))

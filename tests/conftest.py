@@ -1,18 +1,20 @@
-"""Real parts for tests: a private Redis server and a Docker engine, or a skip that says why."""
+"""Real parts for tests: containers, a private Redis server, or a skip that says why."""
 
 import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 import redis
 
-from sandbox import SandboxUnavailable
+from sandbox import DockerSandbox, SandboxUnavailable
 from sandbox.docker import Engine
+from sandbox.images.build import build_image
 
 
 def missing(name: str, reason: str) -> None:
@@ -29,6 +31,23 @@ def docker_engine() -> None:
         Engine().close()
     except SandboxUnavailable as error:
         missing("docker", str(error))
+
+
+@pytest.fixture(scope="session")
+def built(docker_engine: None) -> None:
+    build_image()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox(built: None) -> AsyncIterator[DockerSandbox]:
+    async with DockerSandbox(slots=2) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def deadline() -> float:
+    """Far enough for anything these tests run."""
+    return time.time() + 120
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ from reward_service.compat.labels import Labels
 from reward_service.compat.routers import ROUTERS
 from reward_service.engine import Engine
 from reward_service.errors import BadTask, InfraError, Overloaded
+from reward_service.run_schemas import ExecuteRequest
 from reward_service.schemas import RewardRequest, TaskRequest
 from reward_service.settings import Settings
 
@@ -42,12 +43,12 @@ class Service(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The schema, with every wire model."""
         if self.openapi_schema is None:
-            _, body = models_json_schema(
-                [(RewardRequest, "validation"), (TaskRequest, "validation")],
+            _, bodies = models_json_schema(
+                [(body, "validation") for body in (RewardRequest, TaskRequest, ExecuteRequest)],
                 ref_template="#/components/schemas/{model}",
             )
             schema = super().openapi()
-            schema["components"]["schemas"].update(body["$defs"])
+            schema["components"]["schemas"].update(bodies["$defs"])
             self.openapi_schema = schema
         return self.openapi_schema
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from reward_service.api.refusals import MAX_PROBLEMS, Refusal, from_validation, invalid
+from reward_service.run_schemas import ExecuteRequest
 from reward_service.schemas import Problem, RewardRequest, TaskRequest
 from reward_service.surrogates import REPLACED, without_lone_surrogates
 
@@ -23,7 +24,7 @@ _STRING = re.compile(rb'"[^"]*"?')  # once escapes are gone; without a closing q
 
 
 T = TypeVar("T")
-Parsed = TypeVar("Parsed", RewardRequest, TaskRequest)
+Parsed = TypeVar("Parsed", RewardRequest, TaskRequest, ExecuteRequest)
 
 
 def parse(kind: type[Parsed], body: bytes | bytearray) -> Parsed:
@@ -76,10 +77,13 @@ def _is_no_json(error: ValidationError) -> bool:
     return found[0]["type"] == "json_invalid"
 
 
-def _check_names(request: RewardRequest | TaskRequest) -> None:
+def _check_names(request: RewardRequest | TaskRequest | ExecuteRequest) -> None:
     """Names are given back untouched, which half a surrogate pair cannot be."""
     named = [("request_id", request.request_id)]
-    named += [("tasks", key) for key in request.tasks]
+    if isinstance(request, ExecuteRequest):
+        named += [(f"runs.{at}.id", run.id) for at, run in enumerate(request.runs)]
+    else:
+        named += [("tasks", key) for key in request.tasks]
     for at, item in enumerate(request.items if isinstance(request, RewardRequest) else ()):
         named += [(f"items.{at}.id", item.id), (f"items.{at}.task_id", item.task_id)]
     wrong = [path for path, name in named if REPLACED in (name or "")]

@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ValidationError
 
 from reward_service.errors import BadTask, InfraError, Overloaded
+from reward_service.run_schemas import ExecuteRequest
 from reward_service.schemas import ErrorResponse, Problem, RewardRequest
 
 MAX_PROBLEMS = 20
@@ -133,4 +134,4 @@ def _fields(model: type[BaseModel]) -> Iterable[str]:
         yield from part.get("properties", {})
 
 
-_FIELDS = frozenset(_fields(RewardRequest))
+_FIELDS = frozenset({*_fields(RewardRequest), *_fields(ExecuteRequest)})

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from structlog.contextvars import bind_contextvars
 
-from reward_service.api.body import Batch, Tasks
+from reward_service.api.body import Batch, Runs, Tasks
 from reward_service.api.keys import require_key
 from reward_service.api.presence import while_present
 from reward_service.engine import Engine
+from reward_service.run_schemas import ExecuteRequest, ExecuteResponse
 from reward_service.schemas import (
     ErrorResponse,
     LanguageInfo,
@@ -92,6 +93,18 @@ async def check_tasks(request: Request, tasks: Tasks, engine: CurrentEngine) -> 
     return await while_present(request, engine.check(tasks, received=request.state.received))
 
 
+@v1.post(
+    "/execute",
+    operation_id="execute",
+    tags=["programs"],
+    responses=_REFUSALS,
+    openapi_extra=_described(ExecuteRequest),
+)
+async def execute(request: Request, runs: Runs, engine: CurrentEngine) -> ExecuteResponse:
+    """Run programs in the sandbox, for their output."""
+    return await while_present(request, engine.execute(runs, received=request.state.received))
+
+
 @v1.get(
     "/verifiers",
     operation_id="list_verifiers",
@@ -115,7 +128,7 @@ async def list_verifiers() -> VerifierList:
 @v1.get(
     "/languages",
     operation_id="list_languages",
-    tags=["rewards"],
+    tags=["programs"],
     responses={status: _REFUSALS[status] for status in (401, 503)},
 )
 async def list_languages(engine: CurrentEngine) -> LanguageList:

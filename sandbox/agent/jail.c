@@ -5,14 +5,15 @@
  *   init --builds the root, then fork()--> run (pid 2): limits, no capability, filter, exec or return
  *
  * init outlives the run by a moment: it reports how the run ended on `status_fd`, kills whatever the
- * run left behind, copies one artifact out, and exits, upon which the kernel kills every process of
+ * run left behind, copies one artifact or the named output files out, and exits, upon which the kernel kills every process of
  * its pid namespace. To end a run early, kill init.
  *
  * init stays out of the run's reach: it is pid 1 of the run's namespace (signals without a handler
  * do not reach it), not dumpable (no ptrace, no /proc/1/mem), and holds no secret.
  *
  * Errors before the run starts are reported on `status_fd` as "setup STEP ERRNO\n"; the end of a run
- * as "end WAIT_STATUS CPU_MICROSECONDS PEAK_KIB\n".
+ * as "end WAIT_STATUS CPU_MICROSECONDS PEAK_KIB IS_SURVIVED\n"; the last says whether other processes
+ * of the run were still at work when its first one had ended.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -53,9 +55,12 @@ struct jail_spec {
     int status_fd;
     int channel_fd;                /* a socket that is sent init's pidfd */
     int result_fd;                 /* becomes descriptor 3 of the run; -1: none */
-    int artifact_fd;               /* receives `artifact`; -1: none */
+    int link_fd;                   /* becomes descriptor 4 of the run; -1: none */
+    int artifact_fd;               /* receives `artifact` or `outputs`; -1: none */
     const char *artifact;          /* plain file name in the work directory */
-    uint64_t artifact_max_bytes;
+    uint64_t artifact_max_bytes;   /* of all that artifact_fd receives */
+    const char *const *outputs;    /* NULL-terminated file names; NULL: none */
+    uint64_t output_max_bytes;     /* of one of them */
     uint64_t cpu_s, stack_bytes, disk_bytes, processes;
     char *const *argv;             /* NULL: return 0 in the run, for an interpreter to go on */
     char *const *envp;
@@ -230,19 +235,23 @@ static void limit(int resource, uint64_t soft, uint64_t hard) {
 
 /* ---- the two processes of a run ----------------------------------------------------------- */
 
-/* Everything from 3 on is closed, but for the result channel at 3 and the status pipe at 4, which
- * an exec closes. */
+/* Everything from 3 on is closed, but for the result channel at 3, the link to another run at 4 and
+ * the status pipe at 5, which an exec closes. */
 static void arrange_descriptors(const struct jail_spec *spec) {
-    int fds[5] = {spec->stdin_fd, spec->stdout_fd, spec->stderr_fd, spec->result_fd, status_fd};
-    for (int i = 0; i < 5; i++) /* out of the way of the targets first */
+    int fds[6] = {spec->stdin_fd, spec->stdout_fd, spec->stderr_fd, spec->result_fd, spec->link_fd,
+                  status_fd};
+    for (int i = 0; i < 6; i++) /* out of the way of the targets first */
         if (fds[i] >= 0) check(fds[i] = fcntl(fds[i], F_DUPFD, 10), "dup");
-    status_fd = fds[4];
-    for (int i = 0; i < 4; i++)
-        if (fds[i] >= 0) check(dup2(fds[i], i), "dup2");
-    check(dup3(fds[4], 4, O_CLOEXEC), "dup3");
-    status_fd = 4;
-    if (spec->result_fd < 0) close(3);
-    check((int)syscall(SYS_close_range, 5, ~0U, 0), "close_range");
+    status_fd = fds[5];
+    for (int i = 0; i < 5; i++) {
+        if (fds[i] < 0)
+            close(i);
+        else
+            check(dup2(fds[i], i), "dup2");
+    }
+    check(dup3(fds[5], 5, O_CLOEXEC), "dup3");
+    status_fd = 5;
+    check((int)syscall(SYS_close_range, 6, ~0U, 0), "close_range");
 }
 
 static void become_run(const struct jail_spec *spec) {
@@ -280,20 +289,46 @@ static void copy_artifact(const struct jail_spec *spec) {
     copy_fd(fd, spec->artifact_fd, (uint64_t)info.st_size);
 }
 
+enum { MISSING = -1, TOO_LARGE = -2 };
+
+/* Each output file as its size in eight bytes and its content; MISSING or TOO_LARGE and nothing. */
+static void copy_outputs(const struct jail_spec *spec) {
+    struct open_how how = {.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
+    uint64_t room = spec->artifact_max_bytes;
+    for (const char *const *name = spec->outputs; *name; name++) {
+        struct stat info;
+        int64_t size = MISSING;
+        int fd = (int)syscall(SYS_openat2, AT_FDCWD, *name, &how, sizeof how);
+        if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
+            size = info.st_size;
+            if ((uint64_t)size > spec->output_max_bytes || (uint64_t)size > room) size = TOO_LARGE;
+        }
+        if (write(spec->artifact_fd, &size, sizeof size) != sizeof size) fail("copy");
+        if (size > 0) {
+            copy_fd(fd, spec->artifact_fd, (uint64_t)size);
+            room -= (uint64_t)size;
+        }
+        if (fd >= 0) close(fd);
+    }
+}
+
 static void report_end(const struct jail_spec *spec, pid_t run) {
     struct rusage usage = {0};
     int status = 0;
-    pid_t ended;
+    pid_t ended, orphan;
     while ((ended = wait4(-1, &status, 0, &usage)) != run)
         if (ended < 0 && errno != EINTR) fail("wait");
-    kill(-1, SIGKILL); /* nothing may change the artifact under our hands */
-    if (spec->artifact_fd >= 0 && status == 0) {
+    while ((orphan = waitpid(-1, NULL, WNOHANG)) > 0) {} /* 0: some are still at work */
+    kill(-1, SIGKILL); /* nothing may change the files under our hands */
+    if (spec->artifact_fd >= 0 && (status == 0 || spec->outputs)) {
         while (waitpid(-1, NULL, 0) > 0) {}
-        copy_artifact(spec);
+        if (spec->outputs) copy_outputs(spec);
+        else copy_artifact(spec);
     }
     long long cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL +
                     usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-    dprintf(status_fd, "end %d %lld %ld\n", status, cpu, usage.ru_maxrss);
+    dprintf(status_fd, "end %d %lld %ld %d\n", status, cpu, usage.ru_maxrss, orphan == 0);
 }
 
 static void close_all_but(int a, int b) {

@@ -4,8 +4,8 @@ The spawner: starts a jail for every run, and never sees a request.
 A run is a fork of this process, so whatever this process holds in memory a run could find. Programs
 and inputs therefore reach it as descriptors only, and it reads none of them.
 
-Started as `exec`, its runs begin with an exec, of any program; as `python`, they go on in this
-interpreter, which is warm.
+Started as `exec` or `judge-exec`, its runs begin with an exec, of any program; as `python` or
+`judge-python`, they go on in this interpreter, which is warm.
 """
 
 import json
@@ -47,13 +47,13 @@ def serve(channel: socket.socket) -> dict[str, Any] | None:
 def main() -> None:
     """Serve on the socket that the first argument names, as the kind that the second one names."""
     channel = socket.socket(fileno=int(sys.argv[1]))
-    if sys.argv[2] == "exec":
+    if sys.argv[2].endswith("exec"):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         serve(channel)
         return
     from sandbox.agent import zygote
 
-    zygote.warm_up()
+    zygote.warm_up(for_judge=sys.argv[2] == "judge-python")
     request = serve(channel)
     if request is not None:
-        zygote.become(request["call"])
+        zygote.become(**request["role"])

@@ -31,6 +31,10 @@ _PRELOAD = """
     tempfile textwrap threading time traceback types typing unicodedata
 """
 
+_JUDGE_PRELOAD = """
+    unittest unittest.mock unittest.runner
+"""
+
 _REHEARSAL = b"""
 import sys, math, collections, heapq, itertools
 def solve(n):
@@ -52,9 +56,9 @@ _exit = os._exit
 _kill = os.kill
 
 
-def warm_up() -> None:
+def warm_up(*, for_judge: bool = False) -> None:
     """Import what programs commonly use, and touch what every run touches."""
-    for name in _PRELOAD.split():
+    for name in (_PRELOAD + _JUDGE_PRELOAD if for_judge else _PRELOAD).split():
         importlib.import_module(name)
     _hide_ourselves()
     for _ in range(3):
@@ -64,8 +68,11 @@ def warm_up() -> None:
     gc.freeze()
 
 
-def become(call: str | None) -> NoReturn:
-    """Run the program in the work directory; with `call`, its function of that name instead."""
+def become(name: str, argument: str = "") -> NoReturn:
+    """Take on a role, on the program in the work directory.
+
+    `main` runs it; `call` calls its function `argument` on the JSON in stdin.
+    """
     # Our own frames must not count: some programs recurse up to the default limit.
     sys.setrecursionlimit(sys.getrecursionlimit() + _depth() + 3)
     os.chdir(WORK)
@@ -74,21 +81,26 @@ def become(call: str | None) -> NoReturn:
         source = file.read()
     if b"random" in source:  # it takes as long as the rest of the start
         _reseed_numpy()
-    if call is None:
-        _end(_guarded(lambda: _execute(source, _new_module("__main__"))))
+    _end(_guarded(lambda: _ROLES[name](source, argument)))
+
+
+def _main(source: bytes, _: str) -> None:
+    _execute(source, _new_module("__main__"))
+
+
+def _call(source: bytes, function: str) -> None:
     with open(0, "rb", closefd=False) as file:
         request = file.read()
-    _end(_guarded(lambda: _execute_and_call(source, call, request)))
+    module = _new_module("solution")  # what is guarded by __main__ is no part of a function
+    _execute(source, module)
+    driver.call(module, function, request)
+
+
+_ROLES: dict[str, Callable[[bytes, str], None]] = {"main": _main, "call": _call}
 
 
 def _execute(source: bytes, module: ModuleType) -> None:
     exec(compile(source, SOURCE, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
-
-
-def _execute_and_call(source: bytes, name: str, request: bytes) -> None:
-    module = _new_module("solution")  # what is guarded by __main__ is no part of a function
-    _execute(source, module)
-    driver.call(module, name, request)
 
 
 def _depth() -> int:

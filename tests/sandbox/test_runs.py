@@ -104,6 +104,10 @@ async def test_limits_count_and_are_reported(sandbox: DockerSandbox, deadline: f
         pytest.param({"files": {"a/x": b"", "a": b""}}, "files", id="file-and-folder"),
         pytest.param({"files": {"x" * 300: b""}}, "files", id="long-name"),
         pytest.param({"files": {str(i): b"" for i in range(60)}}, "files", id="many-files"),
+        pytest.param({"files": {"x": bytes(65 << 20)}}, "files", id="large-files"),
+        pytest.param({"outputs": ("/etc/passwd",)}, "outputs", id="absolute-output"),
+        pytest.param({"outputs": ("../x",)}, "outputs", id="output-of-a-parent"),
+        pytest.param({"outputs": tuple(map(str, range(20)))}, "outputs", id="many-outputs"),
     ],
 )
 async def test_what_no_process_can_be_given_is_refused(fields: dict[str, Any], named: str) -> None:

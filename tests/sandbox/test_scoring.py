@@ -3,9 +3,9 @@
 import pytest
 
 from sandbox import (
+    CheckerFailed,
     DockerSandbox,
     Program,
-    SandboxError,
     Submission,
     TestCase,
     Verdict,
@@ -145,8 +145,29 @@ async def test_a_broken_checker_is_an_error_and_no_verdict(
 ) -> None:
     checker = parse_checker({"name": "program", "language": "python", "source": source})
     submission = Submission(Program("python", "print(1)"), (TestCase(b"", b"1"),), checker)
-    with pytest.raises(SandboxError, match="checker"):
+    with pytest.raises(CheckerFailed, match="checker"):
         await sandbox.judge(submission, deadline=deadline)
+
+
+FRAGILE = "import sys\nsys.exit(abs(int(open(sys.argv[2]).read()) - int(open(sys.argv[3]).read())))"
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [
+        pytest.param("print(7)", RIGHT, id="right"),
+        pytest.param("print('seven')", WRONG, id="checker-raises"),
+        pytest.param("print(10)", WRONG, id="checker-ends-with-3"),
+        pytest.param("print('9' * 5000)", WRONG, id="checker-refuses-the-length"),
+    ],
+)
+async def test_a_program_cannot_choose_that_its_checker_fails(
+    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict
+) -> None:
+    checker = parse_checker({"name": "program", "language": "python", "source": FRAGILE})
+    submission = Submission(Program("python", source), (TestCase(b"", b"7"),), checker)
+    judgement = await sandbox.judge(submission, deadline=deadline)
+    assert judgement.verdict is verdict
 
 
 @pytest.mark.parametrize(

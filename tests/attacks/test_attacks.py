@@ -1,15 +1,15 @@
-"""Hostile programs end in the verdict they deserve, and honest ones lose nothing by them."""
+"""Hostile programs end in the verdict they deserve, and their neighbours lose nothing by them."""
 
 import asyncio
 
 import pytest
 
-from sandbox import DockerSandbox, Limits, Program, Submission, TestCase, Verdict
-from tests.sandbox.sandbox_cases import Row, read
+from sandbox import DockerSandbox, Limits, Program, Submission, TestCase
+from tests.sandbox.sandbox_cases import Row, read_attacks
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ATTACKS = read("code_attacks.jsonl")
+ATTACKS = read_attacks()
 BOMBS = (
     "endless-loop",
     "fork-bomb",
@@ -20,25 +20,14 @@ BOMBS = (
 )
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in ATTACKS])
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=f"{row['category']}-{row['id']}") for row in ATTACKS]
+)
 async def test_an_attack_ends_in_its_verdict(
     sandbox: DockerSandbox, deadline: float, row: Row
 ) -> None:
     judgement = await sandbox.judge(_attack(row), deadline=deadline)
     assert judgement.verdict in row["verdict"], (row["why"], judgement)
-
-
-@pytest.mark.parametrize(
-    "row", [pytest.param(row, id=row["id"]) for row in read("code_honest.jsonl")]
-)
-async def test_an_honest_program_is_accepted(
-    sandbox: DockerSandbox, deadline: float, row: Row
-) -> None:
-    tests = tuple(TestCase(t["input"].encode(), t["output"].encode()) for t in row["tests"])
-    program = Program(row["language"], row["source"])
-    submission = Submission(program, tests, limits=Limits(**row["limits"]))
-    judgement = await sandbox.judge(submission, deadline=deadline)
-    assert judgement.verdict is Verdict.CORRECT, (row["why"], judgement)
 
 
 async def test_neighbours_of_bombs_keep_their_verdicts(

@@ -1,0 +1,33 @@
+"""Programs that other judges refuse wrongly are accepted here."""
+
+import pytest
+
+from sandbox import DockerSandbox, Limits, Program, Submission, TestCase, Verdict
+from tests.sandbox.sandbox_cases import Row, read
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in read("honest.jsonl")])
+async def test_an_honest_program_is_accepted(
+    sandbox: DockerSandbox, deadline: float, row: Row
+) -> None:
+    tests = tuple(TestCase(t["input"].encode(), t["output"].encode()) for t in row["tests"])
+    program = Program(row["language"], row["source"])
+    submission = Submission(program, tests, limits=Limits(**row["limits"]))
+    judgement = await sandbox.judge(submission, deadline=deadline)
+    assert judgement.verdict is Verdict.CORRECT, (row["why"], judgement)
+
+
+async def test_fifty_megabytes_of_output_are_compared(
+    sandbox: DockerSandbox, deadline: float
+) -> None:
+    line = b"x" * (1 << 20) + b"\n"
+    source = "import sys\nfor _ in range(50): sys.stdout.write('x' * (1 << 20) + '\\n')\n"
+    submission = Submission(
+        Program("python", source),
+        (TestCase(b"", line * 50),),
+        limits=Limits(cpu_s=10, wall_s=60, output_kb=65_536, memory_mb=512),
+    )
+    judgement = await sandbox.judge(submission, deadline=deadline)
+    assert judgement.verdict is Verdict.CORRECT, judgement.tests
