@@ -286,9 +286,7 @@ class Inbox(Generic[P, R]):
         entries = [*held, *(entry for entry, _ in self._reclaimed[kind])]
         if entries:
             words: list[str | bytes | int] = [self._keys.queue(kind), GROUP, self._name, 0]
-            kept = await call(
-                self._client, "XCLAIM", *words, *entries, "JUSTID", parse_justid=True
-            )
+            kept = await call(self._client, "XCLAIM", *words, *entries, "JUSTID", parse_justid=True)
             self._revoke([token for entry, token in held.items() if entry not in kept])
 
     async def _reclaim(self, kind: str) -> None:
