@@ -13,18 +13,20 @@ It ends when its stdin ends, and the container with it: a service that was kille
 """
 
 import os
+import platform
 import resource
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any, Literal
 
-from sandbox.agent import frames
-from sandbox.agent.cgroup import Meter
+from sandbox.agent import cgroup, frames
 from sandbox.agent.execution import Baseline, Execution
 from sandbox.agent.jailed import Facts, File, JailedRun, JailError, Link, Order, sealed
+from sandbox.agent.tree_meter import TreeMeter
 
 Side = Literal["program", "judge"]
 
@@ -59,9 +61,8 @@ class Front:
         # what agents need.
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        self._meter = Meter()
-        self.cgroup_version = self._meter.version
         self._agents = {os.getpid()}
+        self._meter = cgroup.Meter() if cgroup.is_there() else TreeMeter(self._agents)
         self._spawners: dict[str, socket.socket] = {}
         for kind in ("exec", "python"):
             self._spawner(kind)
@@ -88,6 +89,12 @@ class Front:
         theirs.close()
         self._agents.add(process.pid)
         return ours
+
+    def greeting(self) -> frames.Header:
+        """What the service wants to know of this place before it sends anything."""
+        numpy = "" if find_spec("numpy") else ", without numpy"
+        python = f"{sys.executable} {platform.python_version()}{numpy}"
+        return {"limits": self._meter.name, "python": python}
 
     def answer(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         """Carry out one order."""
@@ -240,7 +247,7 @@ def _close(files: list[File]) -> None:
 def main() -> None:
     """Serve until stdin ends."""
     front = Front()
-    _send(frames.encode({"cgroup": front.cgroup_version}))
+    _send(frames.encode(front.greeting()))
     source = sys.stdin.buffer
     while prefix := source.read(frames.PREFIX.size):
         order, sizes = frames.decode_header(source.read(frames.header_length(prefix)))

@@ -87,8 +87,9 @@ static void write_file(const char *path, const char *text) {
 
 /* ---- the root directory ------------------------------------------------------------------- */
 
+/* With what is mounted below: the kernel does not let it be left out here. */
 static void bind_mount(const char *from, const char *to) {
-    check(mount(from, to, NULL, MS_BIND, NULL), to);
+    check(mount(from, to, NULL, MS_BIND | MS_REC, NULL), to);
 }
 
 static void bind_read_only(const char *from, const char *to) {

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox import (
     CheckerFailed,
-    DockerSandbox,
+    PooledSandbox,
     Program,
     Submission,
     TestCase,
@@ -34,7 +34,7 @@ SKIPPED, RIGHT, WRONG = Verdict.SKIPPED, Verdict.CORRECT, Verdict.WRONG_ANSWER
     ],
 )
 async def test_a_partly_right_program_earns_by_its_scoring(
-    sandbox: DockerSandbox,
+    sandbox: PooledSandbox,
     deadline: float,
     scoring: Scoring,
     score: float,
@@ -49,7 +49,7 @@ async def test_a_partly_right_program_earns_by_its_scoring(
 
 
 async def test_a_failed_group_needs_no_further_runs(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     tests = tuple(TestCase(str(n).encode(), str(n).encode(), group="g") for n in (1, 2, 4))
     submission = Submission(ODD_IS_WRONG, tests, scoring="groups")
@@ -58,7 +58,7 @@ async def test_a_failed_group_needs_no_further_runs(
 
 
 async def test_a_program_that_does_not_compile_skips_its_tests(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     submission = Submission(Program("cpp", "int main() {"), TESTS, scoring="fraction")
     judgement = await sandbox.judge(submission, deadline=deadline)
@@ -81,7 +81,7 @@ async def test_a_program_that_does_not_compile_skips_its_tests(
     ],
 )
 async def test_an_exit_status_may_be_forgiven(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict, score: float
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict, score: float
 ) -> None:
     submission = Submission(
         Program("python", source), (TestCase(b"", b"1"),), allow_nonzero_exit=True
@@ -124,7 +124,7 @@ int main(int argc, char **argv) {
     ],
 )
 async def test_a_checker_program_decides(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict, score: float
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict, score: float
 ) -> None:
     checker = parse_checker({"name": "program", "language": "cpp", "source": ANY_DIVISOR})
     tests = (TestCase(b"21", b"7"), TestCase(b"42", b"7"))
@@ -143,7 +143,7 @@ async def test_a_checker_program_decides(
     ],
 )
 async def test_a_broken_checker_is_an_error_and_no_verdict(
-    sandbox: DockerSandbox, source: str
+    sandbox: PooledSandbox, source: str
 ) -> None:
     deadline = time.time() + 600  # on a busy host the endless one takes all its patience, twice
     checker = parse_checker({"name": "program", "language": "python", "source": source})
@@ -161,7 +161,7 @@ async def test_a_broken_checker_is_an_error_and_no_verdict(
     ],
 )
 async def test_a_submission_has_a_limit_of_its_own(
-    sandbox: DockerSandbox,
+    sandbox: PooledSandbox,
     deadline: float,
     scoring: Scoring,
     total_cpu_s: float,
@@ -190,7 +190,7 @@ FRAGILE = "import sys\nsys.exit(abs(int(open(sys.argv[2]).read()) - int(open(sys
     ],
 )
 async def test_a_program_cannot_choose_that_its_checker_fails(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict
 ) -> None:
     checker = parse_checker({"name": "program", "language": "python", "source": FRAGILE})
     submission = Submission(Program("python", source), (TestCase(b"", b"7"),), checker)
