@@ -55,6 +55,14 @@ class _Result(unittest.TestResult):
         if outcome != "passed" and self.failfast:
             self.stop()
 
+    def startTest(self, test: Any) -> None:
+        super().startTest(test)
+        self._judge.begin_test()
+
+    def stopTest(self, test: Any) -> None:
+        self._judge.end_test()
+        super().stopTest(test)
+
     def addSuccess(self, test: Any) -> None:
         if self._judge.link.is_broken:
             self._record(test, "error", "the program had ended")
@@ -114,6 +122,14 @@ class _Plugin:
         """Keep what kept the code from being collected."""
         if node.nodeid not in self._numbers:
             self.trouble = call.excinfo.value
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Before the set-up."""
+        self._judge.begin_test()
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """After what clears up."""
+        self._judge.end_test()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Each test has three phases."""
