@@ -6,11 +6,12 @@ every planned test has passed.
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.base import CheckerFailed, Pair, Program, Roles, Run, SandboxError, Status
+from sandbox.base import CheckerFailed, Limits, Pair, Program, Roles, Run, SandboxError, Status
 from sandbox.flags import flags_of_source
+from sandbox.patience import prepared
 from sandbox.pool import Session, SlotPool
 from sandbox.submission import Judgement, Submission, TestCode, TestResult, Verdict
 
@@ -80,37 +81,24 @@ async def judge_test_code(
     Raises CheckerFailed if the test code fails by itself, SlotLost and DeadlineExceeded.
     """
     trial = trial_of(submission, code)
-    compiled, pair = await _run(pool, submission, trial, deadline)
-    if pair is not None and pair.program.was_starved:
-        patient = replace(submission, limits=submission.limits.patient())
-        compiled, pair = await _run(pool, patient, trial, deadline, is_alone=True)
-    if pair is None:
-        return _not_compiled(submission, compiled)
+    async with prepared(pool, trial.program, deadline) as (session, compiled):
+        if compiled.status is not Status.OK:
+            return _not_compiled(submission, compiled)
+        pair = await _run(session, trial, submission.limits)
+    if pair.program.was_starved:
+        async with pool.session(trial.program, deadline=deadline, is_alone=True) as session:
+            await session.compile()
+            pair = await _run(session, trial, submission.limits.patient())
     if pair.program.was_starved:
         raise SandboxError("the host was too busy to time the tests, even with nothing beside them")
     return _judgement(submission, pair, read_report(pair.judge.result))
 
 
-async def _run(
-    pool: SlotPool,
-    submission: Submission,
-    trial: Trial,
-    deadline: float,
-    *,
-    is_alone: bool = False,
-) -> tuple[Run, Pair | None]:
-    async with pool.session(trial.program, deadline=deadline, is_alone=is_alone) as session:
-        compiled = await session.compile()
-        if compiled.status is not Status.OK:
-            return compiled, None
-        await _load_judge(session, trial.judge)
-        return compiled, await session.run_pair(trial.stdin, submission.limits, roles=trial.roles)
-
-
-async def _load_judge(session: Session, judge: Program) -> None:
-    loaded = await session.compile(judge)
+async def _run(session: Session, trial: Trial, limits: Limits) -> Pair:
+    loaded = await session.compile(trial.judge)
     if loaded.status is not Status.OK:
         raise CheckerFailed(f"the test code does not compile: {loaded.stderr[:500]!r}")
+    return await session.run_pair(trial.stdin, limits, roles=trial.roles)
 
 
 def read_report(text: bytes) -> Report:

@@ -7,6 +7,7 @@ every run has the same address space layout.
 """
 
 import atexit
+import contextlib
 import gc
 import importlib
 import io
@@ -60,7 +61,8 @@ _kill = os.kill
 def warm_up(*, for_judge: bool = False) -> None:
     """Import what programs commonly use, and touch what every run touches."""
     for name in (_PRELOAD + _JUDGE_PRELOAD if for_judge else _PRELOAD).split():
-        importlib.import_module(name)
+        with contextlib.suppress(ModuleNotFoundError):  # a host may have no numpy
+            importlib.import_module(name)
     _hide_ourselves()
     for _ in range(3):
         _renew_streams()
