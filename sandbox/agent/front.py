@@ -18,7 +18,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Literal
 
 from sandbox.agent import frames
@@ -206,13 +205,11 @@ class Front:
 
 
 def _reply(facts: dict[str, Facts]) -> bytes:
-    headers, blobs = {}, []
+    headers: dict[str, Any] = {}
+    blobs: list[bytes | bytearray] = []
     for side, found in facts.items():
-        header = asdict(found)
-        files = header.pop("files")
-        blobs += [bytes(header.pop(name)) for name in ("stdout", "stderr", "result")]
-        blobs += files.values()
-        headers[side] = {**header, "files": list(files)}
+        blobs += [found.stdout, found.stderr, found.result, *found.files.values()]
+        headers[side] = found.header()
     return frames.encode(headers, blobs)
 
 
