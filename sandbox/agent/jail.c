@@ -59,7 +59,7 @@ static void write_file(const char *path, const char *text) {
 /* ---- the root directory ------------------------------------------------------------------- */
 
 static void bind_mount(const char *from, const char *to) {
-    check(mount(from, to, NULL, MS_BIND, NULL), to);
+    check(mount(from, to, NULL, MS_BIND | MS_REC, NULL), to);
 }
 
 static void bind_read_only(const char *from, const char *to) {
@@ -88,18 +88,43 @@ static void place_file(const struct jail_file *file) {
     close(fd);
 }
 
-static void build_root(const struct jail_spec *spec) {
+/* In a new user namespace: be in it who we are outside. */
+static void map_ourselves(uid_t uid, gid_t gid) {
+    char map[64];
+    write_file("/proc/self/setgroups", "deny");
+    snprintf(map, sizeof map, "%u %u 1", uid, uid);
+    write_file("/proc/self/uid_map", map);
+    snprintf(map, sizeof map, "%u %u 1", gid, gid);
+    write_file("/proc/self/gid_map", map);
+}
+
+/* What all jails have in common, mounted once; each of them gets a copy, and nothing else of the
+ * container's. The outer /proc is covered in every jail, whose kernel lets nobody uncover it. */
+static void prepare_root(const char *root) {
     static const char *const devices[] = {"dev/null", "dev/zero", "dev/full", "dev/random",
                                           "dev/urandom"};
-    char options[128], from[64];
+    char from[64];
+    uid_t uid = getuid();
+    gid_t gid = getgid();
+    check(unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare");
+    map_ourselves(uid, gid);
     check(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private");
-    bind_read_only(spec->root, spec->root);
-    check(chdir(spec->root), "root");
+    bind_read_only(root, root);
+    check(chdir(root), "root");
     bind_read_only("/usr", "usr");
+    bind_mount("/proc", "proc");
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         snprintf(from, sizeof from, "/%s", devices[i]);
         bind_mount(from, devices[i]);
     }
+    check((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
+    check(umount2(".", MNT_DETACH), "umount");
+    check(chdir("/"), "chdir");
+}
+
+/* A jail's own part. */
+static void build_root(const struct jail_spec *spec) {
+    char options[128];
     /* Memory of both counts for the container's cgroup; sizes are far below it. */
     snprintf(options, sizeof options, "size=%llu,nr_inodes=16384,mode=755",
              (unsigned long long)spec->disk_bytes);
@@ -108,8 +133,6 @@ static void build_root(const struct jail_spec *spec) {
     for (int i = 0; i < spec->file_count; i++) place_file(&spec->files[i]);
     /* subset=pid hides all that describes the host: cmdline, interrupts, config.gz ... */
     check(mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid"), "proc");
-    check((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
-    check(umount2(".", MNT_DETACH), "umount");
     check(chdir("/box"), "chdir");
     check(sethostname("box", 3), "hostname");
 }
@@ -257,16 +280,11 @@ static char init_stack[256 * 1024] __attribute__((aligned(64)));
 
 static int init_main(void *argument) {
     const struct jail_spec *spec = argument;
-    char map[64];
     status_fd = spec->status_fd;
     check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "pdeathsig");
     check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable"); /* for the files below */
     announce(spec->channel_fd);
-    write_file("/proc/self/setgroups", "deny");
-    snprintf(map, sizeof map, "%u %u 1", spec->uid, spec->uid);
-    write_file("/proc/self/uid_map", map);
-    snprintf(map, sizeof map, "%u %u 1", spec->gid, spec->gid);
-    write_file("/proc/self/gid_map", map);
+    map_ourselves(spec->uid, spec->gid);
     umask(022);
     build_root(spec);
     /* Before the run exists: init's memory is the caller's, and nothing of it may be opened. */
@@ -306,7 +324,9 @@ int jail_serve(int channel_fd) {
     struct jail_file files[MAX_FILES];
     struct jail_spec spec;
     int fds[MAX_FILES], count;
+    status_fd = channel_fd; /* what cannot be prepared is said instead of an answer */
     prepare_filter();
+    prepare_root("/opt/rulegrade/root");
     while ((count = receive(channel_fd, fds, MAX_FILES)) >= 0) {
         decode(&spec, files, fds);
         spec.channel_fd = channel_fd;

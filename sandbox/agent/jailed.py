@@ -146,7 +146,8 @@ class JailedRun:
         fds += [] if link.socket is None else [link.socket]
         try:
             contents = [file.fd for file in order.files]
-            socket.send_fds(spawner, [_request(order)], [*fds, *contents])
+            with contextlib.suppress(BrokenPipeError):  # its last words are still to be read
+                socket.send_fds(spawner, [_request(order)], [*fds, *contents])
             self.started = time.monotonic()
             message, received, _, _ = socket.recv_fds(spawner, 4096, 1)
         finally:

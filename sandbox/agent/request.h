@@ -14,7 +14,6 @@ struct jail_file {
 };
 
 struct jail_spec {
-    const char *root;              /* directory with the jail's skeleton, see images/Dockerfile */
     const struct jail_file *files;
     int file_count;
     int stdin_fd, stdout_fd, stderr_fd;
@@ -85,7 +84,6 @@ static void decode(struct jail_spec *spec, struct jail_file *files, const int *f
     char **outputs = next_strings(&cursor, request->outputs);
     char **argv = next_strings(&cursor, request->words);
     *spec = (struct jail_spec){
-        .root = "/opt/rulegrade/root",
         .files = files,
         .file_count = (int)request->files,
         .stdin_fd = fds[0], .stdout_fd = fds[1], .stderr_fd = fds[2], .status_fd = fds[3],
