@@ -7,8 +7,10 @@ with Sandbox() as sandbox:
 
 from sandbox.base import (
     MAX_LIMITS,
+    MAX_OUTPUTS,
     CheckerFailed,
     DeadlineExceeded,
+    LanguageMissing,
     Limits,
     Program,
     Run,
@@ -22,6 +24,8 @@ from sandbox.containers import DockerSandbox
 from sandbox.installed import installed_languages
 from sandbox.languages import LANGUAGES, file_names, language_named
 from sandbox.library import AsyncSandbox, Sandbox
+from sandbox.local import LocalSandbox
+from sandbox.pooled import PooledSandbox
 from sandbox.submission import (
     CallCase,
     Judgement,
@@ -35,6 +39,7 @@ __all__ = [
     "CHECKERS",
     "LANGUAGES",
     "MAX_LIMITS",
+    "MAX_OUTPUTS",
     "AsyncSandbox",
     "CallCase",
     "Checker",
@@ -42,7 +47,10 @@ __all__ = [
     "DeadlineExceeded",
     "DockerSandbox",
     "Judgement",
+    "LanguageMissing",
     "Limits",
+    "LocalSandbox",
+    "PooledSandbox",
     "Program",
     "Run",
     "Sandbox",

@@ -7,6 +7,7 @@ nothing about the program:
 SandboxError
 ├── SandboxUnavailable   no engine, no image, or isolation below the configured minimum
 ├── SlotLost             the container or its agent ended under a run; another slot may do better
+├── LanguageMissing      there is no compiler or interpreter for the program's language
 ├── RunStopped           the caller had the run stopped
 ├── CheckerFailed        the task's own checker, interactor or test code did not decide
 └── DeadlineExceeded     the caller's deadline passed before the run could end
@@ -30,6 +31,10 @@ class SandboxUnavailable(SandboxError):
 
 class SlotLost(SandboxError):
     """The container or its agent ended in the middle of a run."""
+
+
+class LanguageMissing(SandboxError):
+    """The sandbox lacks the compiler or interpreter that the program's language needs."""
 
 
 class RunStopped(SandboxError):

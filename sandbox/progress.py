@@ -56,7 +56,8 @@ class Progress:
     def record(self, index: int, run: Run) -> None:
         """Take in how the program did on a test."""
         test = self.submission.tests[index]
-        self._flags |= flags_of_run(run, is_call=test.call is not None)
+        language, limits = self.submission.program.language, self.submission.limits
+        self._flags |= flags_of_run(run, language, limits, is_call=test.call is not None)
         verdict = _verdict_of_run(self.submission, run)
         if verdict is not None:
             self._finish(index, run, verdict, 0.0)

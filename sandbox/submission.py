@@ -47,6 +47,8 @@ class TestCase:
     """Instead of the submission's."""
     weight: float = 1.0
     group: str | None = None
+    output_files: Mapping[str, bytes] = field(default_factory=dict)
+    """Expected content of some of the program's `outputs`, compared as the output is."""
 
     call: ClassVar[None] = None
 
@@ -60,7 +62,11 @@ class TestCase:
 
     def verdict(self, run: Run, checker: Checker) -> Verdict:
         """The verdict on a run that ended well."""
-        is_right = (self.checker or checker).accepts(self.output, run.stdout)
+        accepts = (self.checker or checker).accepts
+        is_right = accepts(self.output, run.stdout) and all(
+            name in run.files and accepts(expected, run.files[name])
+            for name, expected in self.output_files.items()
+        )
         return Verdict.CORRECT if is_right else Verdict.WRONG_ANSWER
 
 
@@ -118,6 +124,15 @@ class Submission:
         language = language_named(self.program.language)
         if not language.is_warm and any(test.call is not None for test in self.tests):
             raise ValueError("functions can be called in python only")
+        for test in self.tests:
+            if isinstance(test, TestCase) and test.output_files:
+                self._check_output_files(test)
+
+    def _check_output_files(self, test: TestCase) -> None:
+        if not test.output_files.keys() <= set(self.program.outputs):
+            raise ValueError("output_files must be among the outputs of the program")
+        if test.checker_program(self.checker) is not None:
+            raise ValueError("output_files cannot be compared by a checker program")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from reward_service.api.refusals import (
     request_id_of,
 )
 from reward_service.api.routes import probes, v1
+from reward_service.compat.labels import Labels
+from reward_service.compat.routers import ROUTERS
 from reward_service.engine import Engine
 from reward_service.errors import BadTask, InfraError, Overloaded
 from reward_service.run_schemas import ExecuteRequest
@@ -70,6 +72,9 @@ def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> Fa
     )
     app.include_router(v1)
     app.include_router(probes)
+    app.state.labels = Labels(settings.data_sources)
+    for router in ROUTERS:
+        app.include_router(router)
     for kind in (Refusal, BadTask, Overloaded, InfraError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, _refuse)
     app.add_middleware(Envelope)

@@ -10,6 +10,7 @@ import time
 from sandbox.agent.cgroup import Meter, waited_for_cpu_ms
 from sandbox.agent.jailed import JailedRun, JailError
 from sandbox.agent.tree import used_below
+from sandbox.agent.tree_meter import TreeMeter
 
 TICK_MS = 20
 """How often CPU time and memory are looked at: a page-faulting program takes about 20 MB a tick."""
@@ -30,7 +31,7 @@ SERVICE_FD = 0
 class Baseline:
     """What the container had used before a run was started."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter | TreeMeter) -> None:
         self._meter = meter
         self._cpu = meter.cpu_ms()
         self._own_cpu = time.process_time()

@@ -5,8 +5,8 @@ A run is a fork of this process, so whatever this process holds in memory a run 
 and inputs therefore reach it as descriptors only, and it reads none of them. Between two runs it
 stays in C, in `jail_serve`: what it touches, every run has to copy.
 
-Started as `exec` or `judge-exec`, its runs begin with an exec, of any program; as `python` or
-`judge-python`, they go on in this interpreter, which is warm.
+Started as `exec` or `judge-exec`, its runs begin with an exec, of any program; as any other kind,
+they go on in this interpreter, which is warm.
 """
 
 import ctypes
@@ -36,15 +36,15 @@ def serve(channel: socket.socket) -> tuple[str, str] | None:
 
 
 def main() -> None:
-    """Serve on the socket that the first argument names, as the kind that the second one names."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
-    if sys.argv[2].endswith("exec"):
+    """Serve on the socket and as the kind that the arguments name, with the libraries behind."""
+    channel, kind, libraries = socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3:]
+    if kind.endswith("exec"):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         serve(channel)
         return
     from sandbox.agent import zygote
 
-    zygote.warm_up(for_judge=sys.argv[2] == "judge-python")
+    zygote.warm_up(libraries, for_judge=kind.startswith("judge"))
     role = serve(channel)
     if role is not None:
         zygote.become(*role)

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox import (
     CheckerFailed,
-    DockerSandbox,
+    PooledSandbox,
     Program,
     Submission,
     TestCase,
@@ -32,7 +32,7 @@ SKIPPED, RIGHT, WRONG = Verdict.SKIPPED, Verdict.CORRECT, Verdict.WRONG_ANSWER
     ],
 )
 async def test_a_partly_right_program_earns_by_its_scoring(
-    sandbox: DockerSandbox,
+    sandbox: PooledSandbox,
     deadline: float,
     scoring: Scoring,
     score: float,
@@ -47,7 +47,7 @@ async def test_a_partly_right_program_earns_by_its_scoring(
 
 
 async def test_a_failed_group_needs_no_further_runs(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     tests = tuple(TestCase(str(n).encode(), str(n).encode(), group="g") for n in (1, 2, 4))
     submission = Submission(ODD_IS_WRONG, tests, scoring="groups")
@@ -56,7 +56,7 @@ async def test_a_failed_group_needs_no_further_runs(
 
 
 async def test_a_program_that_does_not_compile_skips_its_tests(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     submission = Submission(Program("cpp", "int main() {"), TESTS, scoring="fraction")
     judgement = await sandbox.judge(submission, deadline=deadline)
@@ -79,7 +79,7 @@ async def test_a_program_that_does_not_compile_skips_its_tests(
     ],
 )
 async def test_an_exit_status_may_be_forgiven(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict, score: float
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict, score: float
 ) -> None:
     submission = Submission(
         Program("python", source), (TestCase(b"", b"1"),), allow_nonzero_exit=True
@@ -122,7 +122,7 @@ int main(int argc, char **argv) {
     ],
 )
 async def test_a_checker_program_decides(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict, score: float
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict, score: float
 ) -> None:
     checker = parse_checker({"name": "program", "language": "cpp", "source": ANY_DIVISOR})
     tests = (TestCase(b"21", b"7"), TestCase(b"42", b"7"))
@@ -141,7 +141,7 @@ async def test_a_checker_program_decides(
     ],
 )
 async def test_a_broken_checker_is_an_error_and_no_verdict(
-    sandbox: DockerSandbox, deadline: float, source: str
+    sandbox: PooledSandbox, deadline: float, source: str
 ) -> None:
     checker = parse_checker({"name": "program", "language": "python", "source": source})
     submission = Submission(Program("python", "print(1)"), (TestCase(b"", b"1"),), checker)
@@ -162,7 +162,7 @@ FRAGILE = "import sys\nsys.exit(abs(int(open(sys.argv[2]).read()) - int(open(sys
     ],
 )
 async def test_a_program_cannot_choose_that_its_checker_fails(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict
 ) -> None:
     checker = parse_checker({"name": "program", "language": "python", "source": FRAGILE})
     submission = Submission(Program("python", source), (TestCase(b"", b"7"),), checker)
