@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,10 +121,12 @@ def test_doctor_names_every_canary_and_fails_for_one() -> None:
 @pytest.fixture(scope="module")
 def without_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     """A service on a machine where no engine answers."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_HOST", NO_ENGINE)
-        with live_service(tmp_path_factory.mktemp("local"), sandbox_slots=1) as running:
-            yield running
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DOCKER_HOST", NO_ENGINE)
+            directory = tmp_path_factory.mktemp("local")
+            running = stack.enter_context(live_service(directory, sandbox_slots=1))
+        yield running
 
 
 def test_without_an_engine_programs_run_on_the_host_and_the_service_says_so(
