@@ -99,7 +99,7 @@ async def run_engine(settings: Settings) -> AsyncIterator[Engine]:
 
     The sandbox comes up in the background: rules that need none are served at once.
     """
-    broker: MemoryBroker[list[Evaluation], Done] = MemoryBroker(
+    broker: MemoryBroker[Evaluation, Done] = MemoryBroker(
         max_items=settings.max_queue_items, max_bytes=settings.max_queue_mb * 2**20
     )
     pool = Pool(

@@ -3,7 +3,6 @@ Programs -> what became of them: `POST /v1/execute`, by way of the same queue as
 """
 
 import asyncio
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from uuid import uuid4
@@ -28,7 +27,7 @@ _TOO_MUCH = Failure(
 class Executor:
     """Runs programs by way of the broker."""
 
-    def __init__(self, broker: Broker[list[Evaluation], Done]) -> None:
+    def __init__(self, broker: Broker[Evaluation, Done]) -> None:
         self._broker = broker
 
     async def execute(
@@ -43,9 +42,7 @@ class Executor:
         Raises BadTask when a program cannot be run as written, Overloaded when too much waits.
         """
         _check(request, languages)
-        elapsed_s = time.monotonic() - received
-        deadline = time.time() - elapsed_s + request.deadline_ms / 1000
-        outcomes = await self._run(request, deadline)
+        outcomes = await self._run(request, received + request.deadline_ms / 1000)
         results = [
             _result(spec, outcomes.get(index, _NOT_IN_TIME))
             for index, spec in enumerate(request.runs)

@@ -6,6 +6,7 @@ is answered with `sandbox_unavailable`, never with a number.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -92,7 +93,7 @@ class Programs:
         """Run and judge one completion's program, or run one for its output alone; the outcome,
         and the seconds it ran.
 
-        `deadline` is in Unix seconds. Raises SandboxDown.
+        `deadline` is on the monotonic clock. Raises SandboxDown.
         """
         try:
             if evaluation.verifier == EXECUTE:
@@ -118,7 +119,7 @@ class Programs:
         sandbox = await self._ready()
         if code.language not in self.known_languages():
             return _unavailable(code.language), 0.0
-        judgement = await sandbox.judge(submission, deadline=deadline)
+        judgement = await sandbox.judge(submission, deadline=_unix(deadline))
         return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
 
     async def _execute(self, spec: RunSpec, deadline: float) -> tuple[Outcome, float]:
@@ -126,7 +127,7 @@ class Programs:
         if spec.language not in self.known_languages():
             return _unavailable(spec.language), 0.0
         program, stdin, limits = program_of(spec), stdin_of(spec), limits_of(spec)
-        run = await sandbox.run(program, stdin, limits, deadline=deadline)
+        run = await sandbox.run(program, stdin, limits, deadline=_unix(deadline))
         return Ran(facts_of(run)), run.wall_ms / 1000
 
     async def _guarded(
@@ -169,3 +170,8 @@ class Programs:
 def _unavailable(language: str) -> Failure:
     message = f"the sandbox does not hold {language}"
     return Failure("language_unavailable", "sandbox", message)
+
+
+def _unix(deadline: float) -> float:
+    """The sandbox's deadlines are in Unix seconds."""
+    return time.time() + time_left(deadline)

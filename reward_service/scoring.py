@@ -42,7 +42,7 @@ _NOT_IN_TIME = Done(
 class Scorer:
     """Turns batches into rewards by way of the broker."""
 
-    def __init__(self, broker: Broker[list[Evaluation], Done]) -> None:
+    def __init__(self, broker: Broker[Evaluation, Done]) -> None:
         self._broker = broker
 
     async def score(
@@ -66,8 +66,7 @@ class Scorer:
         plan = Plan(batch, languages)
         if sandbox_trouble and set(plan.evaluations().values()) == {"sandbox"}:
             raise SandboxDown(sandbox_trouble)
-        elapsed_s = time.monotonic() - received
-        done = await self._evaluate(plan, time.time() - elapsed_s + batch.deadline_ms / 1000)
+        done = await self._evaluate(plan, received + batch.deadline_ms / 1000)
         results = []
         turn = _Turn()
         for result in _results(plan, done):
