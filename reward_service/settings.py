@@ -77,9 +77,9 @@ class Settings(BaseSettings):
     """Seconds by the clock for one comparison; longer than the CPU's so that a busy machine is not
     taken for a slow answer."""
     sandbox_backend: Literal["auto", "docker", "local", "off"] = "auto"
-    """What runs programs. `auto`: containers where an engine answers that has the image, else
-    `local`: this host's own languages in a jail without an engine. `off`: code items are answered
-    with an error; for mathematics only."""
+    """What runs programs. `auto`: containers, unless no image is chosen below and no engine answers
+    that has the default one; then `local`: this host's own languages, in a jail without an engine.
+    `off`: code items are answered with an error; for mathematics only."""
     sandbox_minimum_level: Level = "rlimits"
     """Weakest isolation to run programs with, see docs/sandbox.md. Containers are always `full`;
     local slots are `rlimits` where the host lets us make no cgroup. Turn it to `full` where
