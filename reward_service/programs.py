@@ -55,6 +55,10 @@ class Programs:
             return "ok" if trouble is None else f"down: {trouble}"
         return f"down: {self._why_down}" if self._tried.is_set() else "starting"
 
+    def parts(self) -> dict[str, str]:
+        """The state of each part that rewards need; those in this process live and die with it."""
+        return {"queue": "ok", "pool": "ok", "sandbox": self.state}
+
     async def keep_up(self) -> None:
         """Start the sandbox, trying again until it is up."""
         while self._sandbox is not None and not self.is_up:

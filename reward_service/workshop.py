@@ -68,14 +68,13 @@ async def run_workshop(
 
 async def _serve(settings: Settings, worker: Worker, keeper: asyncio.Task[None] | None) -> None:
     kinds = capacity(settings)
-    if keeper is None:  # nobody else would tell that there is no sandbox
-        kinds["sandbox"] = settings.sandbox_slots
     async with asyncio.TaskGroup() as group:
         if "pool" in kinds:
             group.create_task(worker.serve_pool(kinds["pool"]))
-        if "sandbox" in kinds:
-            if keeper is not None:
-                await asyncio.wait((keeper,))
+        if keeper is None:  # nobody else would tell that there is no sandbox
+            group.create_task(worker.serve_sandbox(settings.sandbox_slots))
+        elif "sandbox" in kinds:
+            await asyncio.wait((keeper,))
             group.create_task(worker.serve_sandbox(kinds["sandbox"]))
 
 
