@@ -52,7 +52,7 @@ def _is_language(name: str, info: ValidationInfo) -> str:
         raise ValueError("unknown language; known: " + ", ".join(LANGUAGES))
     held = (info.context or {}).get("languages")
     if held is not None and name not in held:
-        raise ValueError(f"the sandbox image does not hold it, only {', '.join(held) or 'none'}")
+        raise ValueError(f"the sandbox does not hold it, only {', '.join(held) or 'none'}")
     return name
 
 

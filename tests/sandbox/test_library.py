@@ -136,7 +136,7 @@ async def test_an_asynchronous_one_says_so_when_it_is_not_running() -> None:
 def test_on_an_event_loop_calls_wait_for_each_other_only_for_slots(built: None) -> None:
     async def main() -> list[bytes]:
         async with AsyncSandbox(slots=2) as sandbox:
-            assert "level" in sandbox.isolation()
+            assert sandbox.isolation()["level"] in ("full", "rlimits")
             sources = [f"print({number})" for number in range(8)]
             runs = await asyncio.gather(*(sandbox.run("python", source) for source in sources))
             judgement = await sandbox.judge(
