@@ -13,7 +13,7 @@ from sandbox.flags_python import flags_of_python
 from sandbox.languages import language_named
 
 MAX_SOURCE = 16_384
-"""Characters; a longer program is not looked at. One made to be slow takes some 50 ms."""
+"""Characters; a longer program is not looked at. One made to be slow takes 0.1 s."""
 
 TAIL = 4096
 
