@@ -99,8 +99,17 @@ class Settings(BaseSettings):
     """AppArmor profile of those containers; default: the engine's own. Turn it on Ubuntu, to the
     profile that we ship, see docs/sandbox.md."""
     redis_url: Annotated[str | None, Field(repr=False)] = None
-    """Redis that several hosts would share, `redis://host:6379/0`. Only `rulegrade doctor` reads
-    it: it checks that the server is fit for a queue."""
+    """Redis that several machines share, `redis://host:6379/0`. With it `serve` queues work there
+    and `rulegrade worker` does it; without, one process does all. Turn it when one machine is not
+    enough."""
+    serves: Literal["all", "rules", "programs"] = "all"
+    """What a worker does: `programs` where a sandbox is, `rules` where none is."""
+    lease_s: Annotated[float, Field(ge=0.2, le=3600)] = 10.0
+    """Seconds without a sign of life after which a worker's jobs go to others. Raise it where
+    workers are known to stand still for longer."""
+    probe_port: Annotated[int, Field(ge=0, le=65_535)] = 8001
+    """TCP port on which a worker answers `/livez`, `/readyz` and `/metrics`; 0 takes a free one
+    and prints it."""
     data_sources: Annotated[dict[str, Any], NoDecode] = {"*": [{"name": "math"}]}
     """Verifiers by data source, as JSON: how a label is scored that another project's protocol
     sends without naming a verifier; `*` is for every other source, see trainers.md. Turn it when
