@@ -8,21 +8,20 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from reward_service.broker.memory import MemoryBroker
 from reward_service.chunks import Done, Evaluation
 from reward_service.errors import BadTask, SandboxDown
 from reward_service.executor import Executor
-from reward_service.pool import Pool
+from reward_service.fleet import Fleet, join_queue
 from reward_service.programs import Programs
 from reward_service.references import empty_batch, in_terms_of_tasks, problems
 from reward_service.run_schemas import ExecuteRequest, ExecuteResponse
-from reward_service.sandboxes import make_sandbox
 from reward_service.schemas import RewardRequest, RewardResponse, TaskRequest, TaskResponse
 from reward_service.scoring import Scorer
 from reward_service.settings import Settings
-from reward_service.worker import Worker
+from reward_service.wire_jobs import GENERATION, JobCodec
+from reward_service.workshop import run_workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Readiness:
 class Engine:
     """Scores batches; see `run_engine` for how to get one."""
 
-    def __init__(self, scorer: Scorer, executor: Executor, programs: Programs) -> None:
+    def __init__(self, scorer: Scorer, executor: Executor, programs: Programs | Fleet) -> None:
         self._scorer = scorer
         self._executor = executor
         self._programs = programs
@@ -87,41 +86,42 @@ class Engine:
 
     def readiness(self) -> Readiness:
         """The state of the queue, the pool and the sandbox."""
-        sandbox = self._programs.state
-        ready = sandbox in ("ok", "off")
-        parts = {"queue": "ok", "pool": "ok", "sandbox": sandbox}
-        return Readiness(ready, parts, dict(self._programs.isolation))
+        parts = self._programs.parts()
+        is_ready = all(state in ("ok", "off") for state in parts.values())
+        return Readiness(is_ready, parts, dict(self._programs.isolation))
 
 
 @asynccontextmanager
 async def run_engine(settings: Settings) -> AsyncIterator[Engine]:
-    """Start the pool, the worker loops and the sandbox; stop and remove all of it at the end.
+    """Start what is needed; stop and remove all of it at the end.
 
-    The sandbox comes up in the background: rules that need none are served at once.
+    With `redis_url` the work is done by the workers of that queue, else in this process. Raises
+    BrokerError when Redis cannot be used. A sandbox comes up in the background: rules that need
+    none are served at once.
     """
+    engine = _shared(settings) if settings.redis_url else _alone(settings)
+    async with engine as running:
+        yield running
+
+
+@asynccontextmanager
+async def _alone(settings: Settings) -> AsyncIterator[Engine]:
     broker: MemoryBroker[Evaluation, Done] = MemoryBroker(
         max_items=settings.max_queue_items, max_bytes=settings.max_queue_mb * 2**20
     )
-    pool = Pool(
-        workers=settings.pool_workers,
-        cpu_s=settings.math_cpu_s,
-        wall_s=settings.math_wall_s,
-        memory_mb=settings.pool_memory_mb,
-    )
-    is_off = settings.sandbox_backend == "off"
-    programs = Programs(None if is_off else partial(make_sandbox, settings))
+    async with run_workshop(settings, broker, is_alone=True) as workshop:
+        yield Engine(Scorer(broker), Executor(broker), workshop.programs)
+
+
+@asynccontextmanager
+async def _shared(settings: Settings) -> AsyncIterator[Engine]:
+    broker = join_queue(settings, JobCodec(), GENERATION, member=None)
+    await broker.start()
     try:
-        await pool.start()
         async with asyncio.TaskGroup() as group:
-            keeper = group.create_task(programs.keep_up())
-            worker = group.create_task(
-                Worker(broker, pool, programs).run(
-                    chunks=2 * settings.pool_workers, programs=settings.sandbox_slots
-                )
-            )
-            yield Engine(Scorer(broker), Executor(broker), programs)
-            keeper.cancel()
-            worker.cancel()
+            running = group.create_task(broker.run())
+            fleet = Fleet(broker, is_off=settings.sandbox_backend == "off")
+            yield Engine(Scorer(broker), Executor(broker), fleet)
+            running.cancel()
     finally:
-        await programs.close()
-        await pool.close()
+        await broker.close()

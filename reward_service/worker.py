@@ -34,12 +34,13 @@ class Worker:
         self._pool = pool
         self._programs = programs
 
-    async def run(self, *, chunks: int, programs: int) -> None:
-        """Serve until the broker has no more leases; at most `chunks` chunks and `programs`
-        programs are in hand at a time."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._serve("pool", self._apply, chunks))
-            group.create_task(self._serve("sandbox", self._run, programs))
+    async def serve_pool(self, limit: int) -> None:
+        """Apply rules until the broker has no more leases; at most `limit` chunks at a time."""
+        await self._serve("pool", self._apply, limit)
+
+    async def serve_sandbox(self, limit: int) -> None:
+        """Run programs until the broker has no more leases; at most `limit` at a time."""
+        await self._serve("sandbox", self._run, limit)
 
     async def _serve(self, kind: str, work: Work, limit: int) -> None:
         free = asyncio.Semaphore(limit)

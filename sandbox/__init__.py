@@ -31,6 +31,7 @@ from sandbox.submission import (
     Judgement,
     Submission,
     TestCase,
+    TestCode,
     TestResult,
     Verdict,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Status",
     "Submission",
     "TestCase",
+    "TestCode",
     "TestResult",
     "Verdict",
     "file_names",

@@ -19,7 +19,8 @@ from sandbox.base import (
     Status,
 )
 from sandbox.builds import Counts
-from sandbox.judge import judge, prepared, run_alone
+from sandbox.judge import judge
+from sandbox.patience import prepared, run_alone
 from sandbox.pool import SlotPool
 from sandbox.slot import AgentSlot
 from sandbox.submission import Judgement, Submission

@@ -76,6 +76,8 @@ class Inbox(Generic[P, R]):
         self.member = member
         """What is announced; replace it when it changes."""
         self._lease_s = lease_s
+        self.is_away = False
+        """Redis did not answer the last time that leases were to be renewed."""
         self._is_open = True
         self._served: set[str] = set()
         self._clock_offset_s = 0.0
@@ -273,8 +275,10 @@ class Inbox(Generic[P, R]):
                 for kind in self.member.capacity:
                     await self._renew(kind)
                     await self._reclaim(kind)
+                self.is_away = False
             except AWAY:
                 log.warning("redis_away")
+                self.is_away = True
             except RedisError:
                 log.exception("leases_not_kept")
             jitter = 0.75 + random.random() / 2  # noqa: S311 - spreads load, no secret

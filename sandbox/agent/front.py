@@ -119,8 +119,8 @@ class Front:
         """`blobs` are the judge's input, and files beside it."""
         beside = _files(order["files"], blobs[1:])
         limits = order["limits"]
-        for side, command in (("program", order["command"]), ("judge", order["judge"])):
-            self._spawner(command, side)
+        self._spawner(order["command"], "program")
+        self._spawner(order["judge"], "judge")
         before = Baseline(self._meter)
         links = _pipes() if order["link"] == "pipes" else _sockets()
         judge = self._start(
