@@ -67,6 +67,8 @@ class Done:
     outcome: Outcome
     queue_ms: float = 0.0
     run_ms: float = 0.0
+    is_cached: bool = False
+    """Known from before; the times are those of looking it up."""
 
 
 @dataclass(frozen=True, slots=True)

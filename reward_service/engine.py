@@ -5,21 +5,34 @@ Everything that turns batches into rewards in one process, started and stopped t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from reward_service.broker.base import Broker
 from reward_service.broker.memory import MemoryBroker
+from reward_service.broker.redis_connection import Keys
 from reward_service.chunks import Done, Evaluation
 from reward_service.errors import BadTask, SandboxDown
+from reward_service.evaluator import Evaluator
 from reward_service.executor import Executor
 from reward_service.fleet import Fleet, join_queue
 from reward_service.programs import Programs
 from reward_service.references import empty_batch, in_terms_of_tasks, problems
+from reward_service.result_cache import ResultCache
 from reward_service.run_schemas import ExecuteRequest, ExecuteResponse
-from reward_service.schemas import RewardRequest, RewardResponse, TaskRequest, TaskResponse
+from reward_service.schemas import (
+    Result,
+    RewardRequest,
+    RewardResponse,
+    TaskRequest,
+    TaskResponse,
+)
 from reward_service.scoring import Scorer
 from reward_service.settings import Settings
+from reward_service.store.base import Store
+from reward_service.store.redis_store import RedisStore
+from reward_service.telemetry import QUEUE_BYTES, QUEUE_ITEMS, QUEUE_OLDEST_SECONDS
 from reward_service.wire_jobs import GENERATION, JobCodec
 from reward_service.workshop import run_workshop
 
@@ -35,18 +48,37 @@ class Readiness:
 class Engine:
     """Scores batches; see `run_engine` for how to get one."""
 
-    def __init__(self, scorer: Scorer, executor: Executor, programs: Programs | Fleet) -> None:
+    def __init__(
+        self,
+        broker: Broker[Evaluation, Done],
+        scorer: Scorer,
+        executor: Executor,
+        programs: Programs | Fleet,
+    ) -> None:
+        self._broker = broker
         self._scorer = scorer
         self._executor = executor
         self._programs = programs
 
-    async def score(self, batch: RewardRequest, *, received: float) -> RewardResponse:
+    async def score(
+        self,
+        batch: RewardRequest,
+        *,
+        received: float,
+        key: str = "",
+        on_result: Callable[[Result], None] | None = None,
+    ) -> RewardResponse:
         """Score a batch; every item is answered by its deadline.
 
-        `received` is `time.monotonic()` at arrival. Raises BadTask and Overloaded.
+        `received` is `time.monotonic()` at arrival; keys take turns; `on_result` gets each result
+        as soon as it is final. Raises BadTask and Overloaded.
         """
         return await self._scorer.score(
-            batch, received=received, languages=self._programs.languages or None
+            batch,
+            received=received,
+            languages=self._programs.languages or None,
+            key=key,
+            on_result=on_result,
         )
 
     async def execute(self, request: ExecuteRequest, *, received: float) -> ExecuteResponse:
@@ -78,6 +110,13 @@ class Engine:
             problems=found,
         )
 
+    def measure_queue(self) -> None:
+        """Set the gauges of what waits to what waits at the moment."""
+        depth = self._broker.depth()
+        QUEUE_ITEMS.set(depth.items)
+        QUEUE_BYTES.set(depth.size)
+        QUEUE_OLDEST_SECONDS.set(depth.oldest_s)
+
     def readiness(self) -> Readiness:
         """The state of the queue, the pool and the sandbox."""
         parts = self._programs.parts()
@@ -102,8 +141,11 @@ async def _alone(settings: Settings) -> AsyncIterator[Engine]:
     broker: MemoryBroker[Evaluation, Done] = MemoryBroker(
         max_items=settings.max_queue_items, max_bytes=settings.max_queue_mb * 2**20
     )
-    async with run_workshop(settings, broker, is_alone=True) as workshop:
-        yield Engine(Scorer(broker), Executor(broker), workshop.programs)
+    async with (
+        run_workshop(settings, broker, is_alone=True) as workshop,
+        _engine(settings, broker, workshop.programs, store=None) as engine,
+    ):
+        yield engine
 
 
 @asynccontextmanager
@@ -114,7 +156,25 @@ async def _shared(settings: Settings) -> AsyncIterator[Engine]:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(broker.run())
             fleet = Fleet(broker, is_off=settings.sandbox_backend == "off")
-            yield Engine(Scorer(broker), Executor(broker), fleet)
+            store = RedisStore(broker.client, Keys("store"))
+            async with _engine(settings, broker, fleet, store) as engine:
+                yield engine
             running.cancel()
     finally:
         await broker.close()
+
+
+@asynccontextmanager
+async def _engine(
+    settings: Settings,
+    broker: Broker[Evaluation, Done],
+    programs: Programs | Fleet,
+    store: Store | None,
+) -> AsyncIterator[Engine]:
+    place = settings.sandbox_image or settings.sandbox_flavour
+    cache = ResultCache(max_bytes=settings.cache_mb * 2**20, place=place, store=store)
+    evaluator = Evaluator(broker, cache)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(evaluator.run())
+        yield Engine(broker, Scorer(evaluator), Executor(broker), programs)
+        running.cancel()

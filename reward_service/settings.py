@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     """Items that may wait for a worker; beyond it 429. Raise it for bursts above two rollouts."""
     max_queue_mb: Annotated[int, Field(ge=1)] = 512
     """MiB of text that may wait with them; beyond it 429. Lower it on a small machine."""
+    cache_mb: Annotated[int, Field(ge=0)] = 64
+    """MiB of outcomes kept in a process, so that equal work is done once; 0 keeps none, nor in
+    Redis. Raise it where completions repeat over many steps."""
     pool_workers: Annotated[int, Field(ge=1, le=1024)] = CORES
     """Processes for symbolic mathematics; default: one a core. Lower it to leave cores free."""
     pool_memory_mb: Annotated[int, Field(ge=256)] = 2048

@@ -18,6 +18,7 @@ from reward_service import __version__
 from reward_service.api.body import MEGABYTE, Intake
 from reward_service.api.envelope import Envelope
 from reward_service.api.keys import ApiKey
+from reward_service.api.metrics import metrics
 from reward_service.api.refusals import (
     Refusal,
     from_infra,
@@ -33,6 +34,7 @@ from reward_service.errors import BadTask, InfraError, Overloaded
 from reward_service.run_schemas import ExecuteRequest
 from reward_service.schemas import RewardRequest, TaskRequest
 from reward_service.settings import Settings
+from reward_service.telemetry import REJECTED
 
 log = structlog.stdlib.get_logger("reward_service.api")
 
@@ -72,6 +74,7 @@ def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> Fa
     )
     app.include_router(v1)
     app.include_router(probes)
+    app.include_router(metrics)
     app.state.labels = Labels(settings.data_sources)
     for router in ROUTERS:
         app.include_router(router)
@@ -82,7 +85,9 @@ def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> Fa
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    return _refusal(error).response(request_id_of(request))
+    refusal = _refusal(error)
+    REJECTED.labels(refusal.code).inc()
+    return refusal.response(request_id_of(request))
 
 
 def _refusal(error: Exception) -> Refusal:

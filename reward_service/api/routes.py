@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from structlog.contextvars import bind_contextvars
 
 from reward_service.api.body import Batch, Runs, Tasks
-from reward_service.api.keys import require_key
+from reward_service.api.keys import key_of, require_key
 from reward_service.api.presence import while_present
 from reward_service.engine import Engine
 from reward_service.run_schemas import ExecuteRequest, ExecuteResponse
@@ -75,7 +75,7 @@ probes = APIRouter(tags=["probes"])
 )
 async def score_batch(request: Request, batch: Batch, engine: CurrentEngine) -> RewardResponse:
     """Score a batch and wait for the result."""
-    scoring = engine.score(batch, received=request.state.received)
+    scoring = engine.score(batch, received=request.state.received, key=key_of(request))
     response = await while_present(request, scoring)
     bind_contextvars(**response.summary.model_dump(include={"count", "scored", "errors"}))
     return response
