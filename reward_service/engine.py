@@ -43,6 +43,8 @@ class Readiness:
 
     ready: bool
     parts: dict[str, str]
+    isolation: dict[str, str]
+    """Of programs; empty while none can be run."""
 
 
 class Engine:
@@ -71,12 +73,14 @@ class Engine:
         """Score a batch; every item is answered by its deadline.
 
         `received` is `time.monotonic()` at arrival; keys take turns; `on_result` gets each result
-        as soon as it is final. Raises BadTask and Overloaded.
+        as soon as it is final. Raises BadTask, Overloaded, and SandboxDown where nothing but
+        programs is to be scored and none can be run.
         """
         return await self._scorer.score(
             batch,
             received=received,
             languages=self._programs.languages or None,
+            sandbox_trouble=self._programs.trouble,
             key=key,
             on_result=on_result,
         )
@@ -120,7 +124,8 @@ class Engine:
     def readiness(self) -> Readiness:
         """The state of the queue, the pool and the sandbox."""
         parts = self._programs.parts()
-        return Readiness(all(state in ("ok", "off") for state in parts.values()), parts)
+        is_ready = all(state in ("ok", "off") for state in parts.values())
+        return Readiness(is_ready, parts, dict(self._programs.isolation))
 
 
 @asynccontextmanager

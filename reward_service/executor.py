@@ -76,7 +76,7 @@ def _check(request: ExecuteRequest, languages: Collection[str]) -> None:
             raise BadTask(f"runs.{index}.id", f"same id as at position {first[spec.id]}")
         if spec.language not in languages:
             held = ", ".join(languages) or "none"
-            message = f"the sandbox image does not hold it, only {held}"
+            message = f"the sandbox does not hold it, only {held}"
             raise BadTask(f"runs.{index}.language", message)
         try:
             program_of(spec)

@@ -52,6 +52,18 @@ class Fleet:
                 return best
         return states[0] if states else f"down: {NOBODY}"
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no program can be run although code is not switched off; None while it can be."""
+        state = self.state
+        return state.removeprefix("down: ") if state.startswith("down: ") else None
+
+    @property
+    def isolation(self) -> Mapping[str, str]:
+        """What isolates programs, as the first worker with a sandbox says; empty without one."""
+        said = [facts.get("isolation", {}) for facts in self._sandboxes() if facts["state"] == "ok"]
+        return said[0] if said else {}
+
     def parts(self) -> dict[str, str]:
         """The state of each part that rewards need."""
         has_pool = any("pool" in member.capacity for member in self._broker.members)

@@ -16,6 +16,7 @@ from uuid import uuid4
 from reward_service import __version__
 from reward_service.broker.base import Caller
 from reward_service.chunks import Done, Evaluation, Part, Plan, Planned
+from reward_service.errors import SandboxDown
 from reward_service.evaluator import Evaluator, Turn
 from reward_service.schemas import (
     Component,
@@ -50,6 +51,7 @@ class Scorer:
         *,
         received: float,
         languages: Collection[str] | None = None,
+        sandbox_trouble: str | None = None,
         key: str = "",
         on_result: Callable[[Result], None] | None = None,
     ) -> RewardResponse:
@@ -58,15 +60,20 @@ class Scorer:
         Args:
             received: `time.monotonic()` when the request arrived.
             languages: those that programs can be run in; None while that is unknown.
+            sandbox_trouble: why no program can be run; None while they can be.
             key: on whose behalf; keys take turns.
             on_result: called with each item's result as soon as it is final.
 
-        Raises BadTask when the batch cannot be graded as written, Overloaded when too much waits.
+        Raises BadTask when the batch cannot be graded as written, Overloaded when too much waits,
+        SandboxDown when no program can be run and nothing else was asked for.
         """
         plan = Plan(batch, languages)
+        places = plan.evaluations()
+        if sandbox_trouble and set(places.values()) == {"sandbox"}:
+            raise SandboxDown(sandbox_trouble)
         board = _Board(plan, on_result)
         await self._evaluator.evaluate(
-            plan.evaluations(),
+            places,
             board.settle,
             caller=Caller(batch.lane, key),
             deadline=received + batch.deadline_ms / 1000,

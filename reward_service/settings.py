@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from reward_service.errors import RewardError
+from sandbox.levels import Level
 
 PREFIX = "RULEGRADE_"
 CORES = os.cpu_count() or 1
@@ -78,16 +79,28 @@ class Settings(BaseSettings):
     math_wall_s: Annotated[float, Field(gt=0, le=600)] = 20.0
     """Seconds by the clock for one comparison; longer than the CPU's so that a busy machine is not
     taken for a slow answer."""
-    sandbox_backend: Literal["docker", "off"] = "docker"
-    """What runs programs. `off`: code items are answered with an error; for mathematics only."""
+    sandbox_backend: Literal["auto", "docker", "local", "off"] = "auto"
+    """What runs programs. `auto`: containers, unless no image is chosen below and no engine answers
+    that has the default one; then `local`: this host's own languages, in a jail without an engine.
+    `off`: code items are answered with an error; for mathematics only."""
+    sandbox_minimum_level: Level = "rlimits"
+    """Weakest isolation to run programs with, see docs/sandbox.md. Containers are always `full`;
+    local slots are `rlimits` where the host lets us make no cgroup. Turn it to `full` where
+    programs are hostile and the host is shared."""
     sandbox_slots: Annotated[int, Field(ge=1, le=1024)] = CORES
-    """Programs run at once, one container each; default: one a core."""
+    """Programs run at once, one slot each; default: one a core."""
     sandbox_image: str | None = None
     """Image of those containers; default: the one that `rulegrade sandbox build` makes. Turn it to
     add packages that your tasks' programs import."""
     sandbox_flavour: Literal["core", "full"] = "core"
     """Which of our images. `core` holds Python, C, C++, Java, JavaScript and TypeScript, `full` Go,
     Rust, Bash, Ruby, PHP, Perl, Lua and SQL besides. Turn it for tasks in those."""
+    sandbox_runtime: str | None = None
+    """Runtime of those containers, as registered with the engine; default: the engine's own. Turn
+    it to `runsc` for gVisor."""
+    sandbox_apparmor: str | None = None
+    """AppArmor profile of those containers; default: the engine's own. Turn it on Ubuntu, to the
+    profile that we ship, see docs/sandbox.md."""
     redis_url: Annotated[str | None, Field(repr=False)] = None
     """Redis that several machines share, `redis://host:6379/0`. With it `serve` queues work there
     and `rulegrade worker` does it; without, one process does all. Turn it when one machine is not

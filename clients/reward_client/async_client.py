@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 from weakref import WeakKeyDictionary
@@ -34,22 +34,34 @@ class AsyncRewardClient:
         *,
         api_key: str | None = None,
         connect_s: float = 5.0,
+        grace_s: float = 10.0,
         retries: Retries | None = None,
         window_s: float = 0.01,
     ) -> None:
-        """`api_key` defaults to RULEGRADE_API_KEY; `window_s` is how long `score_one` waits for
-        others to travel with."""
+        """`api_key` defaults to RULEGRADE_API_KEY.
+
+        Args:
+            connect_s: seconds for one attempt to connect.
+            grace_s: seconds that transfer, queueing and retries may add to a call's deadline.
+            retries: how often a request is sent again, and how patiently.
+            window_s: how long `score_one` waits for others to travel with.
+        """
         self._options = calls.options(
-            url, api_key, connect_s=connect_s, retries=retries or Retries(), window_s=window_s
+            url,
+            api_key,
+            connect_s=connect_s,
+            grace_s=grace_s,
+            retries=retries or Retries(),
+            window_s=window_s,
         )
-        self._pools: Loops[httpx.AsyncClient] = WeakKeyDictionary()
+        self._pools: Loops[_Connected] = WeakKeyDictionary()
         self._windows: Loops[TaskWindow] = WeakKeyDictionary()
 
     async def score(
         self, items: Sequence[Item], *, tasks: Tasks | None = None, deadline_ms: int = 60_000
     ) -> Rewards:
         """Score a batch and wait. A null reward is not 0: mask it."""
-        return await self._send(calls.score(items, tasks, deadline_ms))
+        return await self._send(calls.score(items, tasks, deadline_ms, self._options.grace_s))
 
     async def score_one(self, item: Item, *, deadline_ms: int = 60_000) -> Result:
         """Score one item; calls of other tasks within some milliseconds share the request."""
@@ -66,7 +78,7 @@ class AsyncRewardClient:
         batch_id = await self.submit(items, tasks=tasks, deadline_ms=deadline_ms)
         is_whole = False
         try:
-            async for result in self.results(batch_id, deadline_ms / 1000 + calls.GRACE_S):
+            async for result in self.results(batch_id, deadline_ms / 1000 + self._options.grace_s):
                 yield result
             is_whole = True
         finally:
@@ -90,7 +102,8 @@ class AsyncRewardClient:
         due = time.monotonic() + total_s
         timeout = self._options.timeout(total_s)
         try:
-            async with self._pool().stream(**call.arguments(), timeout=timeout) as response:
+            pool = await self._pool()
+            async with pool.stream(**call.arguments(), timeout=timeout) as response:
                 if response.is_error:
                     body = await response.aread()
                     raise refusal(response.status_code, response.reason_phrase, body)
@@ -107,7 +120,7 @@ class AsyncRewardClient:
 
     async def check_tasks(self, tasks: Tasks, *, deadline_ms: int = 60_000) -> Json:
         """Which tasks no completion could be scored for; to be asked before training."""
-        return await self._send(calls.check_tasks(tasks, deadline_ms))
+        return await self._send(calls.check_tasks(tasks, deadline_ms, self._options.grace_s))
 
     async def put_task(self, task_id: str, task: Item) -> Json:
         """Store a task, whose `task_id` items may then name in later calls."""
@@ -123,7 +136,7 @@ class AsyncRewardClient:
 
     async def execute(self, runs: Sequence[Item], *, deadline_ms: int = 60_000) -> list[Json]:
         """Run programs in the sandbox; one result each, in order."""
-        answer = await self._send(calls.execute(runs, deadline_ms))
+        answer = await self._send(calls.execute(runs, deadline_ms, self._options.grace_s))
         results: list[Json] = answer["results"]
         return results
 
@@ -134,9 +147,9 @@ class AsyncRewardClient:
 
     async def aclose(self) -> None:
         """Close this loop's connections; a later call opens others."""
-        pool = self._pools.pop(asyncio.get_running_loop(), None)
-        if pool is not None:
-            await pool.aclose()
+        connected = self._pools.pop(asyncio.get_running_loop(), None)
+        if connected is not None:
+            await connected.keeper.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -157,13 +170,14 @@ class AsyncRewardClient:
         self._pools = WeakKeyDictionary()
         self._windows = WeakKeyDictionary()
 
-    def _pool(self) -> httpx.AsyncClient:
+    async def _pool(self) -> httpx.AsyncClient:
         """The running loop's connections: httpx's cannot be shared by two loops."""
         loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None:
-            pool = self._pools[loop] = httpx.AsyncClient(**self._options.pool_arguments())
-        return pool
+        connected = self._pools.get(loop)
+        if connected is None:
+            connected = self._pools[loop] = _Connected(self._options)
+            await anext(connected.keeper)
+        return connected.pool
 
     async def _send(self, call: Call[T]) -> T:
         return call.read(await self._deliver(call))
@@ -184,9 +198,8 @@ class AsyncRewardClient:
 
     async def _attempt(self, call: Call[T], left_s: float) -> httpx.Response:
         async with asyncio.timeout(left_s):  # httpx limits each read, not their sum
-            return await self._pool().request(
-                **call.arguments(), timeout=self._options.timeout(left_s)
-            )
+            pool = await self._pool()
+            return await pool.request(**call.arguments(), timeout=self._options.timeout(left_s))
 
     async def _send_singles(self, items: Sequence[Item], deadline_ms: int) -> list[Outcome]:
         try:
@@ -206,3 +219,20 @@ class AsyncRewardClient:
         except BadRequest as error:
             if error.status != 404:
                 raise
+
+
+class _Connected:
+    """One loop's connections, closed with the loop if nobody closes them before.
+
+    A loop that ends finishes its asynchronous generators, so one that waits is told of the end.
+    """
+
+    def __init__(self, options: calls.Options) -> None:
+        self.pool = httpx.AsyncClient(**options.pool_arguments())
+        self.keeper = self._keep()
+
+    async def _keep(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self.pool.aclose()

@@ -19,7 +19,6 @@ T = TypeVar("T")
 Item = Mapping[str, Any]
 Tasks = Mapping[str, Item]
 
-GRACE_S = 10.0  # what transfer and queueing may add to a deadline
 SHORT_S = 30.0  # for calls that do no work
 SPLIT = frozenset({413, 422})
 URL_VARIABLE = "RULEGRADE_URL"
@@ -33,6 +32,8 @@ class Options:
     url: str
     api_key: str | None = field(default=None, repr=False)
     connect_s: float = 5.0
+    grace_s: float = 10.0
+    """What transfer, queueing and retries may add to a deadline."""
     retries: Retries = field(default_factory=Retries)
     window_s: float = 0.01
     window_items: int = 256
@@ -89,16 +90,18 @@ class Call(Generic[T]):
             raise Unreachable(f"{self.path}: not an answer of this service: {problem}") from error
 
 
-def score(items: Iterable[Item], tasks: Tasks | None, deadline_ms: int) -> Call[Rewards]:
+def score(
+    items: Iterable[Item], tasks: Tasks | None, deadline_ms: int, grace_s: float
+) -> Call[Rewards]:
     """`POST /v1/rewards`."""
     body = {"items": list(items), "tasks": tasks or {}, "deadline_ms": deadline_ms}
-    return _post("/v1/rewards", body, REWARDS, deadline_ms / 1000 + GRACE_S)
+    return _post("/v1/rewards", body, REWARDS, deadline_ms / 1000 + grace_s)
 
 
-def check_tasks(tasks: Tasks, deadline_ms: int) -> Call[Json]:
+def check_tasks(tasks: Tasks, deadline_ms: int, grace_s: float) -> Call[Json]:
     """`POST /v1/tasks`."""
     body = {"tasks": tasks, "deadline_ms": deadline_ms}
-    return _post("/v1/tasks", body, JSON_OBJECT, deadline_ms / 1000 + GRACE_S)
+    return _post("/v1/tasks", body, JSON_OBJECT, deadline_ms / 1000 + grace_s)
 
 
 def put_task(task_id: str, task: Item) -> Call[Json]:
@@ -130,10 +133,10 @@ def results(batch_id: str, total_s: float) -> Call[Json]:
     return Call("GET", path, JSON_OBJECT, total_s=total_s, headers=headers)
 
 
-def execute(runs: Iterable[Item], deadline_ms: int) -> Call[Json]:
+def execute(runs: Iterable[Item], deadline_ms: int, grace_s: float) -> Call[Json]:
     """`POST /v1/execute`."""
     body = {"runs": list(runs), "deadline_ms": deadline_ms}
-    return _post("/v1/execute", body, JSON_OBJECT, deadline_ms / 1000 + GRACE_S)
+    return _post("/v1/execute", body, JSON_OBJECT, deadline_ms / 1000 + grace_s)
 
 
 def listing(path: str) -> Call[Json]:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
@@ -33,16 +34,32 @@ class RewardClient:
         *,
         api_key: str | None = None,
         connect_s: float = 5.0,
+        grace_s: float = 10.0,
         retries: Retries | None = None,
         window_s: float = 0.01,
     ) -> None:
-        """`api_key` defaults to RULEGRADE_API_KEY; `window_s` is how long `score_one` waits for
-        others to travel with."""
+        """`api_key` defaults to RULEGRADE_API_KEY.
+
+        Args:
+            connect_s: seconds for one attempt to connect.
+            grace_s: seconds that transfer, queueing and retries may add to a call's deadline.
+            retries: how often a request is sent again, and how patiently.
+            window_s: how long `score_one` waits for others to travel with.
+        """
         self._options = calls.options(
-            url, api_key, connect_s=connect_s, retries=retries or Retries(), window_s=window_s
+            url,
+            api_key,
+            connect_s=connect_s,
+            grace_s=grace_s,
+            retries=retries or Retries(),
+            window_s=window_s,
         )
+        self._set_up()
+
+    def _set_up(self) -> None:
         self._pools: dict[int, httpx.Client] = {}
         self._windows: dict[int, ThreadWindow] = {}
+        weakref.finalize(self, _close, self._pools)
 
     def score(
         self, items: Sequence[Item], *, tasks: Tasks | None = None, deadline_ms: int = 60_000
@@ -52,7 +69,7 @@ class RewardClient:
         A null reward in it means that the service failed on that item: mask it, never take it
         for 0.
         """
-        return self._send(calls.score(items, tasks, deadline_ms))
+        return self._send(calls.score(items, tasks, deadline_ms, self._options.grace_s))
 
     def score_one(self, item: Item, *, deadline_ms: int = 60_000) -> Result:
         """Score one item; calls of other threads within some milliseconds share the request."""
@@ -68,7 +85,7 @@ class RewardClient:
         batch_id = self.submit(items, tasks=tasks, deadline_ms=deadline_ms)
         is_whole = False
         try:
-            yield from self.results(batch_id, total_s=deadline_ms / 1000 + calls.GRACE_S)
+            yield from self.results(batch_id, total_s=deadline_ms / 1000 + self._options.grace_s)
             is_whole = True
         finally:
             if not is_whole:
@@ -107,7 +124,7 @@ class RewardClient:
 
     def check_tasks(self, tasks: Tasks, *, deadline_ms: int = 60_000) -> Json:
         """Which tasks no completion could be scored for; to be asked before training."""
-        return self._send(calls.check_tasks(tasks, deadline_ms))
+        return self._send(calls.check_tasks(tasks, deadline_ms, self._options.grace_s))
 
     def put_task(self, task_id: str, task: Item) -> Json:
         """Store a task, whose `task_id` items may then name in later calls."""
@@ -123,7 +140,9 @@ class RewardClient:
 
     def execute(self, runs: Sequence[Item], *, deadline_ms: int = 60_000) -> list[Json]:
         """Run programs in the sandbox; one result each, in order."""
-        results: list[Json] = self._send(calls.execute(runs, deadline_ms))["results"]
+        results: list[Json] = self._send(calls.execute(runs, deadline_ms, self._options.grace_s))[
+            "results"
+        ]
         return results
 
     def verifiers(self) -> list[Json]:
@@ -133,9 +152,7 @@ class RewardClient:
 
     def close(self) -> None:
         """Close this process's connections; a later call opens others."""
-        pool = self._pools.pop(os.getpid(), None)
-        if pool is not None:
-            pool.close()
+        _close(self._pools)
 
     def __enter__(self) -> Self:
         return self
@@ -153,8 +170,7 @@ class RewardClient:
 
     def __setstate__(self, options: calls.Options) -> None:
         self._options = options
-        self._pools = {}
-        self._windows = {}
+        self._set_up()
 
     def _pool(self) -> httpx.Client:
         """This process's connections; those of the process that it was forked from are not ours."""
@@ -213,3 +229,10 @@ class RewardClient:
         except BadRequest as error:
             if error.status != 404:
                 raise
+
+
+def _close(pools: dict[int, httpx.Client]) -> None:
+    """Close this process's connections, and none that it shares with the one it was forked from."""
+    pool = pools.pop(os.getpid(), None)
+    if pool is not None:
+        pool.close()

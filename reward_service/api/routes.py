@@ -52,6 +52,9 @@ class Ready(Wire):
     """Whether requests can be served in full."""
     parts: dict[str, str]
     """The state of each part, in words."""
+    isolation: dict[str, str]
+    """What isolates programs: `backend`, `level`, `limits`, `runtime`, `image` and `python`; empty
+    while none can be run."""
 
 
 def get_engine(request: Request) -> Engine:
@@ -151,4 +154,4 @@ async def readyz(engine: CurrentEngine, response: Response) -> Ready:
     """Whether requests can be served: 200, or 503 while a part starts or is down."""
     state = engine.readiness()
     response.status_code = 200 if state.ready else 503
-    return Ready(ready=state.ready, parts=state.parts)
+    return Ready(ready=state.ready, parts=state.parts, isolation=state.isolation)

@@ -91,7 +91,11 @@ async def _describe_for_ever(
 ) -> None:
     while "sandbox" in member.capacity:
         programs = workshop.programs
-        facts = {"state": programs.state, "languages": dict(programs.languages or {})}
+        facts = {
+            "state": programs.state,
+            "languages": dict(programs.languages or {}),
+            "isolation": dict(programs.isolation),
+        }
         broker.announce(Member(member.name, member.capacity, {"sandbox": facts}))
         await asyncio.sleep(DESCRIBE_S)
 
