@@ -2,9 +2,9 @@
 Batches that are accepted now and fetched later.
 
 A batch is kept as it came; its results are appended as they become final. One process at a time
-works on it, under a lease: in a shared store a batch whose process was killed is taken up by another
-one, which asks only for the items that have no result. Should two ever write, the first result of
-an item counts.
+works on it, under a lease: in a shared store a batch whose process was killed is taken up by
+another, which asks only for the items that have no result. Should two ever write, the first result
+of an item counts.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 from uuid import uuid4
@@ -60,7 +59,8 @@ class _State:
     created: float
     """Unix seconds, since another machine may go on with it."""
     status: BatchState = "running"
-    answered: Counter[str] = field(default_factory=Counter)
+    answered: dict[str, int] = field(default_factory=dict)
+    """How many results there are, by status."""
     message: str | None = None
 
     def dump(self) -> bytes:
@@ -68,8 +68,7 @@ class _State:
 
     @classmethod
     def load(cls, data: bytes) -> "_State":
-        read = json.loads(data)
-        return cls(**{**read, "answered": Counter(read["answered"])})
+        return cls(**json.loads(data))
 
 
 class Batches:
@@ -104,7 +103,7 @@ class Batches:
         batch_id = uuid4().hex
         state = _State(key, len(batch.items), time.time())
         request = zlib.compress(batch.model_dump_json(exclude_unset=True).encode(), 1)
-        entries = {_request(batch_id): request, _state(batch_id): state.dump()}
+        entries = {_entry(batch_id, "request"): request, _entry(batch_id, "state"): state.dump()}
         await self._store.put_many(entries, kept_s=self._kept_s)
         await self._store.join(OPEN, batch_id)
         self._wake.set()
@@ -124,7 +123,7 @@ class Batches:
         seen: set[int] = set()
         start = 0
         while (state := await self._load(batch_id, key)) is not None:
-            lines = await self._store.lines(_results(batch_id), start, READ_LINES)
+            lines = await self._store.lines(_entry(batch_id, "results"), start, READ_LINES)
             start += len(lines)
             for line in lines:
                 index = _index(line)
@@ -141,28 +140,132 @@ class Batches:
         if (state := await self._load(batch_id, key)) is None:
             return None
         if state.status == "running":
-            state.status = "cancelled"
-            await self._end(batch_id, state)
+            await self._store.claim(_entry(batch_id, "stop"), b"1", kept_s=self._kept_s)
             if (task := self._tasks.get(batch_id)) is not None:
                 task.cancel()
+            state = await self._load(batch_id, key) or state
         return _status(batch_id, state)
 
     async def _load(self, batch_id: str, key: str | None) -> _State | None:
-        data = (await self._store.get_many([_state(batch_id)])).get(_state(batch_id))
-        state = None if data is None else _State.load(data)
-        return state if state is not None and key in (None, state.key) else None
+        names = [_entry(batch_id, "state"), _entry(batch_id, "stop")]
+        found = await self._store.get_many(names)
+        if names[0] not in found:
+            return None
+        state = _State.load(found[names[0]])
+        if names[1] in found and state.status == "running":
+            state.status = "cancelled"
+        return state if key in (None, state.key) else None
 
     async def _work(self, batch_id: str) -> None:
         try:
-            if await self._store.claim(_lease(batch_id), b"1", kept_s=LEASE_S):
+            if await self._store.claim(_entry(batch_id, "lease"), b"1", kept_s=LEASE_S):
                 try:
                     await self._go_on(batch_id)
                 finally:
-                    await self._store.delete(_lease(batch_id))
-        except asyncio.CancelledError:
-            if asyncio.current_task().cancelling() and batch_id not in self._tasks:  # type: ignore[union-attr]
-                raise
-        except (InfraError, Overloaded) as error:
+                    await self._store.delete(_entry(batch_id, "lease"))
+        except (InfraError, Overloaded) as error:  # somebody takes it up in a moment
             log.warning("batch_interrupted", batch_id=batch_id, reason=str(error))
         finally:
-            self._tasks.pop(batch_id, None)
+            del self._tasks[batch_id]
+
+    async def _go_on(self, batch_id: str) -> None:
+        """Ask for what has no result yet, and end the batch."""
+        found = await self._store.get_many([_entry(batch_id, "request")])
+        state = await self._load(batch_id, None)
+        if state is None or not found or state.status != "running":
+            await self._store.part(OPEN, batch_id)
+            return
+        batch = RewardRequest.model_validate_json(
+            zlib.decompress(found[_entry(batch_id, "request")])
+        )
+        answered = await self._answered(batch_id)
+        state.answered = dict(Counter(answered.values()))
+        rest = [index for index in range(state.count) if index not in answered]
+        age_s = time.time() - state.created
+        if rest and age_s > batch.deadline_ms / 1000 + LEASE_S:
+            state.status, state.message = "failed", "the queue did not take it before its deadline"
+        elif rest:
+            items = [batch.items[index] for index in rest]
+            asked = batch.model_copy(update={"items": items})
+            await self._score_rest(batch_id, state, asked, rest, time.monotonic() - age_s)
+        if state.status == "running":
+            state.status = "done"
+        await self._store.put_many({_entry(batch_id, "state"): state.dump()}, kept_s=self._kept_s)
+        await self._store.part(OPEN, batch_id)
+
+    async def _score_rest(
+        self,
+        batch_id: str,
+        state: _State,
+        batch: RewardRequest,
+        places: Sequence[int],
+        received: float,
+    ) -> None:
+        fresh: asyncio.Queue[Result] = asyncio.Queue()
+        scoring = asyncio.ensure_future(
+            self._score(batch, received=received, key=state.key, on_result=fresh.put_nowait)
+        )
+        renewed = time.monotonic()
+        try:
+            while not (scoring.done() and fresh.empty()):
+                await self._write(batch_id, state, fresh, places)
+                await asyncio.wait((scoring,), timeout=FLUSH_S)
+                if time.monotonic() - renewed > LEASE_S / 10:
+                    renewed = time.monotonic()
+                    await self._store.renew(_entry(batch_id, "lease"), kept_s=LEASE_S)
+                    if await self._store.get_many([_entry(batch_id, "stop")]):
+                        state.status = "cancelled"
+                        return
+            await scoring
+        except BadTask as error:  # it was fit when it was accepted; the sandbox is another one now
+            state.status, state.message = "failed", str(error)
+        finally:
+            scoring.cancel()
+            await asyncio.gather(scoring, return_exceptions=True)
+
+    async def _write(
+        self, batch_id: str, state: _State, fresh: "asyncio.Queue[Result]", places: Sequence[int]
+    ) -> None:
+        lines = []
+        while not fresh.empty():
+            result = fresh.get_nowait()
+            state.answered[result.status] = state.answered.get(result.status, 0) + 1
+            placed = result.model_copy(update={"index": places[result.index]})
+            lines.append(placed.model_dump_json().encode())
+        if lines:
+            await self._store.append(_entry(batch_id, "results"), lines, kept_s=self._kept_s)
+            await self._store.put_many(
+                {_entry(batch_id, "state"): state.dump()}, kept_s=self._kept_s
+            )
+
+    async def _answered(self, batch_id: str) -> dict[int, str]:
+        """Statuses by index of what was answered before this process took the batch up."""
+        answered: dict[int, str] = {}
+        start = 0
+        while lines := await self._store.lines(_entry(batch_id, "results"), start, READ_LINES):
+            start += len(lines)
+            for line in lines:
+                read = json.loads(line)
+                answered.setdefault(read["index"], read["status"])
+        return answered
+
+
+def _status(batch_id: str, state: _State) -> BatchStatus:
+    return BatchStatus(
+        batch_id=batch_id,
+        status=state.status,
+        count=state.count,
+        answered=sum(state.answered.values()),
+        scored=state.answered.get("scored", 0),
+        errors=state.answered.get("error", 0),
+        skipped=state.answered.get("skipped", 0),
+        message=state.message,
+    )
+
+
+def _index(line: bytes) -> int:
+    return int(json.loads(line)["index"])
+
+
+def _entry(batch_id: str, part: str) -> str:
+    return f"batch:{batch_id}:{part}"

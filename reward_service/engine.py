@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from reward_service.answers import Answers
+from reward_service.batch_schemas import BatchStatus
+from reward_service.batches import Batches
 from reward_service.broker.base import Broker
 from reward_service.broker.memory import MemoryBroker
 from reward_service.broker.redis_connection import Keys
-from reward_service.chunks import Done, Evaluation
+from reward_service.chunks import Done, Evaluation, Plan
 from reward_service.errors import BadTask, SandboxDown
 from reward_service.evaluator import Evaluator
 from reward_service.executor import Executor
@@ -31,7 +34,9 @@ from reward_service.schemas import (
 from reward_service.scoring import Scorer
 from reward_service.settings import Settings
 from reward_service.store.base import Store
+from reward_service.store.memory import MemoryStore
 from reward_service.store.redis_store import RedisStore
+from reward_service.stored_tasks import StoredTasks
 from reward_service.telemetry import QUEUE_BYTES, QUEUE_ITEMS, QUEUE_OLDEST_SECONDS
 from reward_service.wire_jobs import GENERATION, JobCodec
 from reward_service.workshop import run_workshop
@@ -52,6 +57,8 @@ class Engine:
 
     def __init__(
         self,
+        settings: Settings,
+        store: Store,
         broker: Broker[Evaluation, Done],
         scorer: Scorer,
         executor: Executor,
@@ -61,6 +68,18 @@ class Engine:
         self._scorer = scorer
         self._executor = executor
         self._programs = programs
+        self.tasks = StoredTasks(store, kept_s=settings.keep_tasks_s)
+        self.answers = Answers(store, kept_s=settings.keep_answers_s)
+        self.batches = Batches(store, self.score, kept_s=settings.keep_answers_s)
+
+    async def accept(self, batch: RewardRequest, *, key: str) -> BatchStatus:
+        """Keep a batch to be scored from now on; `batches` tells how far it is.
+
+        Raises BadTask and Overloaded.
+        """
+        batch = await self.tasks.complete(batch, key=key)
+        Plan(batch, self._programs.languages or None)
+        return await self.batches.accept(batch, key=key)
 
     async def score(
         self,
@@ -77,7 +96,7 @@ class Engine:
         programs is to be scored and none can be run.
         """
         return await self._scorer.score(
-            batch,
+            await self.tasks.complete(batch, key=key),
             received=received,
             languages=self._programs.languages or None,
             sandbox_trouble=self._programs.trouble,
@@ -146,9 +165,10 @@ async def _alone(settings: Settings) -> AsyncIterator[Engine]:
     broker: MemoryBroker[Evaluation, Done] = MemoryBroker(
         max_items=settings.max_queue_items, max_bytes=settings.max_queue_mb * 2**20
     )
+    store = MemoryStore(max_bytes=settings.store_mb * 2**20)
     async with (
         run_workshop(settings, broker, is_alone=True) as workshop,
-        _engine(settings, broker, workshop.programs, store=None) as engine,
+        _engine(settings, broker, workshop.programs, store) as engine,
     ):
         yield engine
 
@@ -174,12 +194,16 @@ async def _engine(
     settings: Settings,
     broker: Broker[Evaluation, Done],
     programs: Programs | Fleet,
-    store: Store | None,
+    store: Store,
 ) -> AsyncIterator[Engine]:
     place = settings.sandbox_image or settings.sandbox_flavour
-    cache = ResultCache(max_bytes=settings.cache_mb * 2**20, place=place, store=store)
+    shared = store if store.is_shared else None
+    cache = ResultCache(max_bytes=settings.cache_mb * 2**20, place=place, store=shared)
     evaluator = Evaluator(broker, cache)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(evaluator.run())
-        yield Engine(broker, Scorer(evaluator), Executor(broker), programs)
+        engine = Engine(settings, store, broker, Scorer(evaluator), Executor(broker), programs)
+        batches = group.create_task(engine.batches.run())
+        yield engine
         running.cancel()
+        batches.cancel()

@@ -17,9 +17,7 @@ ENDLESS = {"name": "json_schema", "params": {"schema": {"pattern": "^(a+)+$"}}}
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     directory = tmp_path_factory.mktemp("coalescing")
-    with live_service(
-        directory, sandbox_backend="off", pool_workers=2, math_cpu_s=1
-    ) as running:
+    with live_service(directory, sandbox_backend="off", pool_workers=2, math_cpu_s=1) as running:
         yield running
 
 
