@@ -153,6 +153,7 @@ def _judgement(submission: Submission, pair: Pair, report: Report) -> Judgement:
         passed=report.passed,
         total=len(tests),
         tests=tests,
+        trust="two_box",
         flags=tuple(sorted(flags)),
     )
 
