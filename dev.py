@@ -49,7 +49,7 @@ VERBS = {
 DEMOS = ("math", "code")
 OVER_HTTP = ("service", "corpora")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "rules", "math_answers")
+BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "trainer")
 
 
 def main() -> int:
@@ -101,6 +101,8 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
         [bin_dir / "python", "-m", f"benchmarks.{options.part}"] if "part" in options else []
     )
     if measure and options.part not in OVER_HTTP:
+        if options.part == "trainer":
+            ensure_trainer(bin_dir, log=LOG)
         return _call(*measure, *rest)
     ensure_engine(bin_dir, log=LOG)
     _build_image(bin_dir)
