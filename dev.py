@@ -2,8 +2,9 @@
 """
 Prepares an environment on a machine that has only Python 3.11 or later, then runs one verb.
 
-Standard library only. What it makes lies in .venv, .tools and run beside this file; on Debian as
-root it also installs and starts a Docker engine where there is none.
+Standard library only. What it makes lies in .venv, .tools and run beside this file. On Debian as
+root it also installs what is missing: for `test` a Docker engine, for `run` where no engine answers
+a compiler.
 """
 
 import sys
@@ -20,8 +21,9 @@ from pathlib import Path
 
 from provision.console import Log, SetupError, say
 from provision.debian import ensure_program
-from provision.engine import ensure_engine
+from provision.engine import engine_answers, ensure_engine
 from provision.environment import prepare
+from provision.host import ensure_host_can_run_programs
 from provision.redis_server import ensure_redis
 from provision.service import refuse_busy_port, running_service, serve_example
 from provision.trainer import ensure_trainer
@@ -47,9 +49,9 @@ VERBS = {
     "bench": "measure one part on this machine; further arguments go to the measurement",
 }
 DEMOS = ("math", "code")
-OVER_HTTP = ("service", "corpora")
+OVER_HTTP = ("service", "corpora", "sandbox")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "trainer")
+BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages", "trainer")
 
 
 def main() -> int:
@@ -104,8 +106,7 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
         if options.part == "trainer":
             ensure_trainer(bin_dir, log=LOG)
         return _call(*measure, *rest)
-    ensure_engine(bin_dir, log=LOG)
-    _build_image(bin_dir)
+    _prepare_for_programs(bin_dir)
     if measure:
         with running_service(ROOT, bin_dir, port=options.port) as (_, url):
             return _call(*measure, "--url", url, *rest)
@@ -117,8 +118,7 @@ def _demo(options: argparse.Namespace, bin_dir: Path) -> int:
     ensure_trainer(bin_dir, log=LOG)
     needs_sandbox = options.world == "code"
     if needs_sandbox:
-        ensure_engine(bin_dir, log=LOG)
-        _build_image(bin_dir)
+        _prepare_for_programs(bin_dir)
     settings = () if needs_sandbox else ("--sandbox-backend", "off")
     out = ROOT / "run/demo" / f"{options.world}-{options.seed}"
     shutil.rmtree(out, ignore_errors=True)  # or the demonstration would go on where that one ended
@@ -140,6 +140,7 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
     """Run checks and tests. What this machine cannot have is skipped and named at the end."""
     parts: dict[str, Callable[[], None]] = {
         "docker": lambda: ensure_engine(bin_dir, log=LOG),
+        "local": lambda: ensure_host_can_run_programs(log=LOG),
         "redis": lambda: ensure_redis(TOOLS, log=LOG),
         "curl": lambda: ensure_program("curl", log=LOG),
         "trainer": lambda: ensure_trainer(bin_dir, log=LOG),
@@ -161,6 +162,20 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
         say(f"Skipped every test that needs {name}.\n{reason}")
     say("FAILED" if failed else "Passed")
     return int(failed != 0)
+
+
+def _prepare_for_programs(bin_dir: Path) -> None:
+    """Use the engine that answers; where none does, or it has no image, programs run here."""
+    if engine_answers(bin_dir):
+        try:
+            _build_image(bin_dir)
+        except SetupError as error:
+            say(f"Programs will run without containers: there is no image.\n{error}")
+        else:
+            return
+    else:
+        say("No container engine answers: programs will run on this machine, in a jail of its own")
+    ensure_host_can_run_programs(log=LOG)
 
 
 def _build_image(bin_dir: Path) -> None:

@@ -6,31 +6,23 @@ one input at a time, and hands back bytes.
 """
 
 import re
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
-from sandbox.base import (
-    MAX_LIMITS,
-    CheckerFailed,
-    Limits,
-    Program,
-    Run,
-    SandboxError,
-    SlotLost,
-    Status,
-)
-from sandbox.pool import SlotPool
+from sandbox.base import CheckerFailed, Limits, Program, Run, SlotLost, Status
+from sandbox.patience import prepared, run_alone
+from sandbox.pool import Session, SlotPool
 from sandbox.progress import Progress
-from sandbox.submission import Judgement, Submission, Verdict
+from sandbox.runs import TestRuns
+from sandbox.submission import Judgement, Submission, TestCode, Verdict
+from sandbox.test_code import judge_test_code
 
-__all__ = ["Verdict", "judge", "run_alone"]
+__all__ = ["Verdict", "judge"]
 
 _POINTS = re.compile(rb"points\s+([0-9]+(?:\.[0-9]+)?)")
 
 CHECKER_LIMITS = Limits(cpu_s=5.0, wall_s=30.0, memory_mb=512)
 """Of a task's own checker program; it reads three files and should be done in a moment."""
-
-PATIENCE = 5
-"""Factor on the wall-clock limit of a run that is repeated because the host starved it."""
 
 
 async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> Judgement:
@@ -39,6 +31,8 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
     `deadline` is in Unix seconds. Raises SlotLost when a second slot died, too, and
     DeadlineExceeded.
     """
+    if submission.test_code is not None:
+        return await _judge_by_code(pool, submission, submission.test_code, deadline)
     progress = Progress(submission)
     has_lost_a_slot = False
     while not progress.is_over():
@@ -54,18 +48,21 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
     return progress.judgement()
 
 
+async def _judge_by_code(
+    pool: SlotPool, submission: Submission, code: TestCode, deadline: float
+) -> Judgement:
+    try:
+        return await judge_test_code(pool, submission, code, deadline=deadline)
+    except SlotLost:
+        return await judge_test_code(pool, submission, code, deadline=deadline)
+
+
 async def _run_tests(progress: Progress, pool: SlotPool, deadline: float) -> int | None:
     """Run until the end, or until a test whose time the host took; return its index."""
     submission = progress.submission
-    async with pool.session(submission.program, deadline=deadline) as session:
-        progress.compiled = await session.compile()
-        while (index := progress.next_test()) is not None:
-            test = submission.tests[index]
-            run = await session.run(test.stdin(), submission.limits, call=test.call)
-            if run.was_starved:
-                return index
-            progress.record(index, run)
-    return None
+    async with prepared(pool, submission.program, deadline) as (session, compiled):
+        progress.compiled = compiled
+        return await TestRuns(progress, pool, deadline).run(session)
 
 
 async def _repeat(pool: SlotPool, submission: Submission, index: int, deadline: float) -> Run:
@@ -82,14 +79,55 @@ async def _check_outputs(progress: Progress, pool: SlotPool, deadline: float) ->
     """
     while (index := progress.next_unchecked()) is not None:
         program = progress.checker_program(index)
-        async with pool.session(program, deadline=deadline) as session:
-            compiled = await session.compile()
+        async with prepared(pool, program, deadline) as (session, compiled):
             if compiled.status is not Status.OK:
                 raise CheckerFailed(f"the checker does not compile: {compiled.stderr[:500]!r}")
-            while index is not None and progress.checker_program(index) is program:
-                run = await session.run(b"", CHECKER_LIMITS, files=progress.checker_files(index))
-                progress.settle(index, _points(run))
-                index = progress.next_unchecked()
+            starved = await _check_all(progress, session, program)
+        if starved is not None:
+            await _decide(progress, starved, partial(_check_alone, pool, program, deadline))
+
+
+async def _check_all(progress: Progress, session: Session, program: Program) -> int | None:
+    """Check until the end, or until a check whose time the host took; return its index."""
+
+    async def check(files: Mapping[str, bytes]) -> Run:
+        return await session.run(b"", CHECKER_LIMITS, files=files)
+
+    while (index := progress.next_unchecked()) is not None:
+        if progress.checker_program(index) is not program:
+            break
+        if not await _decide(progress, index, check):
+            return index
+    return None
+
+
+async def _check_alone(
+    pool: SlotPool, program: Program, deadline: float, files: Mapping[str, bytes]
+) -> Run:
+    return await run_alone(pool, program, b"", CHECKER_LIMITS, deadline, files=files)
+
+
+async def _decide(
+    progress: Progress, index: int, check: Callable[[Mapping[str, bytes]], Awaitable[Run]]
+) -> bool:
+    """Settle a test by its checker program; False if the host took the checker's time.
+
+    A checker that fails on what the submission wrote, and not on the reference, has refused it:
+    else a program could choose to have no verdict.
+    """
+    run = await check(progress.checker_files(index))
+    if run.was_starved:
+        return False
+    try:
+        points = _points(run)
+    except CheckerFailed:
+        run = await check(progress.reference_files(index))
+        if run.was_starved:
+            return False
+        _points(run)
+        points = 0.0
+    progress.settle(index, points)
+    return True
 
 
 def _points(run: Run) -> float:
@@ -105,26 +143,3 @@ def _points(run: Run) -> float:
             return min(1.0, float(points[1]))
     found = run.exit_code if run.exit_code is not None else run.signal or run.status.value
     raise CheckerFailed(f"the checker ended with {found}: {run.stderr[-500:]!r}")
-
-
-async def run_alone(
-    pool: SlotPool,
-    program: Program,
-    stdin: bytes,
-    limits: Limits,
-    deadline: float,
-    *,
-    call: str | None = None,
-) -> Run:
-    """Repeat a run that the host starved, with nothing beside it and `PATIENCE`.
-
-    Raises SandboxError if the host is too busy even so: then nothing is known about the program.
-    """
-    # On a busy host a program that computes needs longer to use up its CPU time.
-    patient = replace(limits, wall_s=min(PATIENCE * limits.wall_s, MAX_LIMITS["wall_s"]))
-    async with pool.session(program, deadline=deadline, is_alone=True) as session:
-        await session.compile()
-        run = await session.run(stdin, patient, call=call)
-    if run.was_starved:
-        raise SandboxError("the host was too busy to time a run, even with no other run beside it")
-    return run

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sandbox.base import Limits
+from sandbox.base import Limits, Program
 
 Flavour = Literal["core", "full"]
 """Of the image: `core` holds the languages that most tasks use, `full` holds all."""
@@ -257,8 +257,26 @@ def language_named(name: str) -> Language:
         raise ValueError(f"language must be one of {', '.join(sorted(LANGUAGES))}") from None
 
 
+def file_names(program: Program) -> list[str]:
+    """What a program's source and the files beside it are called in its work directory.
+
+    ValueError if a file is called like the source or like what is made of it.
+    """
+    language = language_named(program.language)
+    taken = {language.source_name, language.artifact}
+    if any(name.split("/")[0] in taken for name in program.files):
+        raise ValueError(f"files: {language.source_name} and what is made of it are taken")
+    return [language.source_name, *program.files]
+
+
+PYTHON_LIBRARIES: Mapping[Flavour, tuple[str, ...]] = {
+    "core": (),
+    "full": ("python3-pandas", "python3-scipy", "python3-sympy"),
+}
+"""What Python programs can import in the full image, besides the standard library and numpy."""
+
+
 def packages(flavour: Flavour) -> list[str]:
     """Debian packages of the languages whose smallest image is `flavour`."""
-    return sorted(
-        {p for entry in LANGUAGES.values() if entry.flavour == flavour for p in entry.packages}
-    )
+    entries = (entry for entry in LANGUAGES.values() if entry.flavour == flavour)
+    return sorted({*PYTHON_LIBRARIES[flavour], *(p for entry in entries for p in entry.packages)})

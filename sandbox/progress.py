@@ -27,6 +27,7 @@ class Progress:
         self._results: dict[int, TestResult] = {}
         self._unchecked: dict[int, Run] = {}
         self._next = 0
+        self._cpu_ms = 0.0
         self._failed: set[object] = set()
         program = submission.program
         self._flags = flags_of_source(program.language, program.source)
@@ -36,7 +37,7 @@ class Progress:
         if self.compiled is None or self.compiled.status is not Status.OK:
             return None
         total = len(self.submission.tests)
-        while self._next < total and self._is_done(self._next):
+        while self._next < total and self.is_done(self._next):
             self._next += 1
         return self._next if self._next < total else None
 
@@ -56,7 +57,8 @@ class Progress:
     def record(self, index: int, run: Run) -> None:
         """Take in how the program did on a test."""
         test = self.submission.tests[index]
-        self._flags |= flags_of_run(run, is_call=test.call is not None)
+        language, limits = self.submission.program.language, self.submission.limits
+        self._flags |= flags_of_run(run, language, limits, is_call=test.call is not None)
         verdict = _verdict_of_run(self.submission, run)
         if verdict is not None:
             self._finish(index, run, verdict, 0.0)
@@ -65,6 +67,16 @@ class Progress:
         else:
             verdict = test.verdict(run, self.submission.checker)
             self._finish(index, run, verdict, float(verdict is Verdict.CORRECT))
+        self._cpu_ms += run.cpu_ms
+        total_s = self.submission.total_cpu_s
+        if total_s is not None and self._cpu_ms > total_s * 1e3:
+            self._leave_the_rest()
+
+    def _leave_the_rest(self) -> None:
+        for index in range(len(self.submission.tests)):
+            if not self.is_done(index):
+                late = Run(Status.TIME_LIMIT_EXCEEDED)
+                self._finish(index, late, Verdict.TIME_LIMIT_EXCEEDED, 0.0)
 
     def checker_program(self, index: int) -> Program:
         """The program that decides about a test's output."""
@@ -79,6 +91,12 @@ class Progress:
         expected = test.output if isinstance(test, TestCase) else b""
         contents = (test.stdin(), self._unchecked[index].stdout, expected)
         return dict(zip(PROGRAM_CHECKER_FILES, contents, strict=True))
+
+    def reference_files(self, index: int) -> dict[str, bytes]:
+        """The same with the expected output in the place of the submission's."""
+        files = self.checker_files(index)
+        _, output, answer = PROGRAM_CHECKER_FILES
+        return files | {output: files[answer]}
 
     def settle(self, index: int, points: float) -> None:
         """Take in what a checker program decided."""
@@ -97,7 +115,7 @@ class Progress:
             run.signal,
             _text(run.stdout[-MAX_TAIL:]),
             _text(run.stderr[-MAX_TAIL:]),
-            points,
+            points=points,
         )
 
     def judgement(self) -> Judgement:
@@ -127,7 +145,8 @@ class Progress:
             return 0.0
         return self._results[index].points if index in self._results else 0.0
 
-    def _is_done(self, index: int) -> bool:
+    def is_done(self, index: int) -> bool:
+        """Whether the test was run, or cannot change the score any more."""
         return index in self._results or index in self._unchecked or self._has_failed(index)
 
     def _has_failed(self, index: int) -> bool:

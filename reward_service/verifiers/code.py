@@ -24,6 +24,7 @@ from reward_service.verifiers.base import Attempt, Place, Verifier
 from sandbox import (
     LANGUAGES,
     MAX_LIMITS,
+    MAX_OUTPUTS,
     CallCase,
     Judgement,
     Limits,
@@ -31,12 +32,14 @@ from sandbox import (
     Submission,
     TestCase,
     TestResult,
+    file_names,
     parse_checker,
 )
 from sandbox import Verdict as TestVerdict
 
 MAX_TESTS = 1_000
 MAX_TEST_TEXT = 16 * 2**20
+MAX_TOTAL_CPU_S = 3_600
 SHOWN_TESTS = 20
 
 _CLOSED = Verifier.model_config
@@ -49,7 +52,7 @@ def _is_language(name: str, info: ValidationInfo) -> str:
         raise ValueError("unknown language; known: " + ", ".join(LANGUAGES))
     held = (info.context or {}).get("languages")
     if held is not None and name not in held:
-        raise ValueError(f"the sandbox image does not hold it, only {', '.join(held) or 'none'}")
+        raise ValueError(f"the sandbox does not hold it, only {', '.join(held) or 'none'}")
     return name
 
 
@@ -58,6 +61,23 @@ def _is_checker(params: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
+def _are_files(files: dict[str, str]) -> dict[str, str]:
+    Program("python", "", {name: text.encode() for name, text in files.items()})
+    return files
+
+
+def _are_args(args: tuple[str, ...]) -> tuple[str, ...]:
+    Program("python", "", args=args)
+    return args
+
+
+def _is_env(env: dict[str, str]) -> dict[str, str]:
+    Program("python", "", env=env)
+    return env
+
+
+FileName = Annotated[str, Field(min_length=1, max_length=1_000)]
+Word = Annotated[str, Field(max_length=3_000)]
 CheckerSpec = Annotated[dict[str, Any], AfterValidator(_is_checker)]
 TestText = Annotated[str, Field(max_length=MAX_TEST_TEXT)]
 
@@ -78,6 +98,10 @@ class StdinTest(_Test):
     output: TestText
     checker: CheckerSpec | None = None
     """Instead of the task's checker."""
+    output_files: Annotated[dict[FileName, TestText], Field(max_length=MAX_OUTPUTS)] = Field(
+        default_factory=dict
+    )
+    """Files that the program must leave in its work directory, with their expected content."""
 
 
 class FunctionTest(_Test):
@@ -108,6 +132,7 @@ class RunLimits(BaseModel):
     memory_mb: Annotated[int, Field(gt=0, le=MAX_LIMITS["memory_mb"])] = Limits().memory_mb
     output_kb: Annotated[int, Field(gt=0, le=MAX_LIMITS["output_kb"])] = Limits().output_kb
     processes: Annotated[int, Field(gt=0, le=MAX_LIMITS["processes"])] = Limits().processes
+    disk_mb: Annotated[int, Field(gt=0, le=MAX_LIMITS["disk_mb"])] = Limits().disk_mb
 
 
 class Code(Verifier):
@@ -132,6 +157,17 @@ class Code(Verifier):
     """What a partly right program earns."""
     limits: RunLimits = RunLimits()
     """Limits of each test run."""
+    total_cpu_s: Annotated[float, Field(gt=0, le=MAX_TOTAL_CPU_S)] | None = None
+    """CPU time of all tests together; one that it leaves no time for exceeds its time limit.
+    Null: what the limits of the single tests add up to."""
+    files: Annotated[dict[FileName, TestText], AfterValidator(_are_files)] = Field(
+        default_factory=dict
+    )
+    """Files beside the program, by relative name. Expected values do not belong here."""
+    args: Annotated[tuple[Word, ...], AfterValidator(_are_args)] = ()
+    """Command-line arguments of the program; at most 3,000 characters in all."""
+    env: Annotated[dict[Word, Word], AfterValidator(_is_env)] = Field(default_factory=dict)
+    """Further environment variables; at most 3,000 characters in all."""
     extract: CodeFrom = "auto"
     """Where in the completion the program is looked for."""
     allow_nonzero_exit: bool = False
@@ -148,6 +184,8 @@ class Code(Verifier):
             raise ValueError("kind function is for python")
         if not any(test.weight for test in self.tests):
             raise ValueError("one test at least must have a weight above 0")
+        if file_names(self._program("")) and self._output_files():
+            self._submission("")  # refuses what does not go together, and costs more
         return self
 
     def submission(self, attempt: Attempt) -> Submission | Score:
@@ -159,14 +197,32 @@ class Code(Verifier):
         source = code_text(attempt.completion, spans, self.extract, fence)
         if source is None or not source.strip():
             return Score(Verdict.NO_ANSWER, 0.0, "no_code")
+        return self._submission(source)
+
+    def _submission(self, source: str) -> Submission:
+        """The program with its tests. ValueError if the parameters do not fit together."""
         return Submission(
-            program=Program(self.language, source),
+            program=self._program(source),
             tests=tuple(self._case(test) for test in self.tests),
             checker=parse_checker(self.checker),
             limits=Limits(**self.limits.model_dump()),
             scoring=self.scoring,
             allow_nonzero_exit=self.allow_nonzero_exit,
+            total_cpu_s=self.total_cpu_s,
         )
+
+    def _program(self, source: str) -> Program:
+        return Program(
+            self.language,
+            source,
+            {name: text.encode() for name, text in self.files.items()},
+            self.args,
+            self.env,
+            tuple(sorted(self._output_files())),
+        )
+
+    def _output_files(self) -> set[str]:
+        return {name for t in self.tests if isinstance(t, StdinTest) for name in t.output_files}
 
     def _case(self, test: StdinTest | FunctionTest) -> TestCase | CallCase:
         if isinstance(test, FunctionTest):
@@ -181,6 +237,7 @@ class Code(Verifier):
         return TestCase(
             input=test.input.encode(),
             output=test.output.encode(),
+            output_files={name: text.encode() for name, text in test.output_files.items()},
             checker=parse_checker(test.checker) if test.checker is not None else None,
             weight=test.weight,
             group=test.group,

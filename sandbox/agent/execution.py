@@ -1,20 +1,16 @@
 """
-One run, watched from outside its jail: output, time and memory are measured and cut here.
+A run, or a pair of runs, watched from outside the jails: time and memory are measured and cut here.
 
 Reports facts, not verdicts; the service turns them into a status.
 """
 
-import json
-import math
-import os
 import select
-import signal
-import socket
 import time
-from dataclasses import dataclass, field
-from typing import Any
 
 from sandbox.agent.cgroup import Meter, waited_for_cpu_ms
+from sandbox.agent.jailed import JailedRun, JailError
+from sandbox.agent.tree import used_below
+from sandbox.agent.tree_meter import TreeMeter
 
 TICK_MS = 20
 """How often CPU time and memory are looked at: a page-faulting program takes about 20 MB a tick."""
@@ -25,242 +21,150 @@ JAIL_CPU_MS = 10.0
 KILL_GRACE_S = 15.0
 """A killed process tree is gone well within this; if not, the container is unusable."""
 
-PIPE_BYTES = 65_536
-STDIN_PIPE_BYTES = 4096
-"""What the smallest pipe holds: a program that hoards pipes makes them small for all its user's."""
+JUDGE_CPU_S = 10.0
+JUDGE_MEMORY_MB = 128
+"""What the judge's side of a pair may take on top of the limits, which are the program's."""
 
 SERVICE_FD = 0
-DISK_BYTES = 64 << 20
-"""Size of each of the work directory and /tmp; both also count as the run's memory."""
-
-MAX_ARTIFACT_BYTES = 64 << 20
-MAX_RESULT_BYTES = 16 << 20
 
 
-class JailError(Exception):
-    """The jail could not be built or ended; the run says nothing about the program."""
+class Baseline:
+    """What the container had used before a run was started."""
 
+    def __init__(self, meter: Meter | TreeMeter) -> None:
+        self._meter = meter
+        self._cpu = meter.cpu_ms()
+        self._own_cpu = time.process_time()
+        self._memory = meter.memory_kb()
+        self._oom = meter.oom_kills()
+        self._processes = meter.processes()
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file of the work directory; its content is in a descriptor."""
+    def cpu_ms(self, jails: int) -> float:
+        """CPU time of all that ran since, without this process and without building jails."""
+        own = (time.process_time() - self._own_cpu) * 1e3
+        return max(0.0, self._meter.cpu_ms() - self._cpu - own - jails * JAIL_CPU_MS)
 
-    name: str
-    mode: int
-    fd: int
+    def memory_kb(self) -> int:
+        """What came on top since."""
+        return self._meter.memory_kb() - self._memory
 
+    def processes(self, jails: int) -> int:
+        """How many processes and threads came on top since, without the jails' inits."""
+        return self._meter.processes() - self._processes - jails
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to run, on what, and within which limits."""
-
-    argv: list[str]
-    env: list[str]
-    files: list[File]
-    stdin: bytes
-    limits: dict[str, Any]
-    deadline_s: float
-    """Seconds until the caller loses interest."""
-    artifact: str | None = None
-    is_warm: bool = False
-    """Whether it goes on in the warm interpreter instead of an exec of `argv`."""
-    call: str | None = None
-    """Name of a function of the program: call it, on the JSON in `stdin`, and take its result."""
-
-
-@dataclass(slots=True)
-class Facts:
-    """What was seen of a run."""
-
-    killed_for: str | None = None
-    """wall, cpu, memory, output or deadline; None if it ended by itself."""
-    wait_status: int | None = None
-    setup_error: str | None = None
-    cpu_ms: float = 0.0
-    wall_ms: float = 0.0
-    memory_kb: int = 0
-    oom_kills: int = 0
-    waited_for_cpu_ms: float = 0.0
-    stdout: bytearray = field(default_factory=bytearray)
-    stderr: bytearray = field(default_factory=bytearray)
-    result: bytearray = field(default_factory=bytearray)
-
-
-def sealed(content: bytes, name: str) -> int:
-    """A descriptor of an anonymous file with this content."""
-    fd = os.memfd_create(name)
-    view = memoryview(content)
-    while view:
-        view = view[os.write(fd, view) :]
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
+    def oom_kills(self) -> int:
+        """Since then."""
+        return self._meter.oom_kills() - self._oom
 
 
 class Execution:
-    """Runs one order to its end."""
+    """Watches a program's run, and beside it a judge's: both are killed when either has to be.
+
+    The limits are the program's. In a pair, all that the judge's process tree did not use was used
+    by the program; both die together when the judge has ended, and for each other's excesses.
+    """
 
     def __init__(
-        self, order: Order, spawner: socket.socket, meter: Meter, agents: set[int]
+        self,
+        program: JailedRun,
+        judge: JailedRun | None,
+        limits: dict[str, float],
+        *,
+        deadline_s: float,
+        before: Baseline,
     ) -> None:
-        self._order = order
-        self._meter = meter
-        self._agents = agents
-        self.facts = Facts()
-        self.artifact_fd = os.memfd_create("artifact")
-        self._cpu_before = meter.cpu_ms()
-        self._own_cpu_before = time.process_time()
-        self._memory_before = meter.memory_kb()
-        self._oom_before = meter.oom_kills()
-        self._start(spawner)
+        self._program = program
+        self._judge = judge
+        self._jails = [program] if judge is None else [program, judge]
+        self._limits = limits
+        self._deadline_s = deadline_s
+        self._before = before
+        self._judge_init = 0 if judge is None else judge.init_pid
+        self._next_look = time.monotonic() + TICK_MS / 1e3
 
-    def _start(self, spawner: socket.socket) -> None:
-        stdin = self._stdin()
-        self._stdout, stdout = os.pipe()
-        self._stderr, stderr = os.pipe()
-        self._status, status = os.pipe()
-        self._result, result = os.pipe()
-        given = [stdin, stdout, stderr, status, result]
-        request = self._request()
-        try:
-            fds = [*given[:4], self.artifact_fd, result, *(f.fd for f in self._order.files)]
-            socket.send_fds(spawner, [json.dumps(request).encode()], fds)
-            self._started = time.monotonic()
-            message, received, _, _ = socket.recv_fds(spawner, 4096, 1)
-        finally:
-            for fd in given:
-                os.close(fd)
-        answer = json.loads(message or b'{"error": "the spawner is gone"}')
-        if "error" in answer:
-            raise JailError(answer["error"])
-        self._pidfd = received[0]
-
-    def _stdin(self) -> int:
-        if len(self._order.stdin) > STDIN_PIPE_BYTES:
-            return sealed(self._order.stdin, "stdin")
-        read, write = os.pipe()
-        os.write(write, self._order.stdin)
-        os.close(write)
-        return read
-
-    def _request(self) -> dict[str, Any]:
-        order, limits = self._order, self._order.limits
-        return {
-            "argv": None if order.is_warm else order.argv,
-            "env": order.env if not order.is_warm else [],
-            "call": order.call,
-            "has_result": order.call is not None,
-            "files": [(file.name, file.mode) for file in order.files],
-            "artifact": order.artifact,
-            "artifact_max_bytes": MAX_ARTIFACT_BYTES,
-            # A backstop: the kernel counts each process alone and in whole seconds.
-            "cpu_s": math.ceil(limits["cpu_s"]) + 1,
-            "stack_bytes": limits["memory_mb"] << 20,
-            "disk_bytes": DISK_BYTES,
-            "processes": limits["processes"],
-        }
-
-    def finish(self) -> Facts:
-        """Watch until every process of the jail is gone."""
+    def finish(self, agents: set[int]) -> None:
+        """Watch until every process of every jail is gone; then the runs' facts are complete."""
         poll = select.poll()
-        self._outputs = {
-            self._stdout: (self.facts.stdout, self._order.limits["output_kb"] * 1024),
-            self._stderr: (self.facts.stderr, self._order.limits["output_kb"] * 1024),
-            self._result: (self.facts.result, MAX_RESULT_BYTES),
-        }
-        for fd in (*self._outputs, self._status, self._pidfd):
+        owners = {fd: jail for jail in self._jails for fd in jail.fds()}
+        for fd in owners:
             poll.register(fd, select.POLLIN)
-        poll.register(SERVICE_FD, 0)
-        status = b""
-        is_gone = False
-        while not is_gone:
-            for fd, _ in poll.poll(TICK_MS):
-                if fd == SERVICE_FD:  # a hang-up: nobody waits for this run any more
-                    raise SystemExit("the service is gone")
-                if fd == self._pidfd:
-                    is_gone = True
-                elif not (chunk := os.read(fd, PIPE_BYTES)):
+        poll.register(SERVICE_FD, select.POLLIN)
+        while not all(jail.is_gone for jail in self._jails):
+            for fd, event in poll.poll(TICK_MS):
+                if fd == SERVICE_FD:
+                    self._hear_service(event)
+                    poll.modify(SERVICE_FD, 0)
+                elif not owners[fd].take(fd):
                     poll.unregister(fd)
-                elif fd == self._status:
-                    status += chunk
-                    self.facts.wall_ms = self._elapsed_s() * 1e3
-                else:
-                    self._keep(fd, chunk)
-            self._enforce(has_ended=bool(status))
-        for fd in self._outputs:
-            self._drain(fd)
-        self._settle(status + _rest(self._status))
-        for fd in (*self._outputs, self._status, self._pidfd):
-            os.close(fd)
-        return self.facts
+            self._enforce(agents)
+        self._settle()
 
-    def _elapsed_s(self) -> float:
-        return time.monotonic() - self._started
+    def _hear_service(self, event: int) -> None:
+        """Orders come one at a time: what comes during a run is the order to stop it."""
+        if event & ~select.POLLIN:  # a hang-up: nobody waits for this run any more
+            raise SystemExit("the service is gone")
+        self._kill("stop")
 
-    def _cpu_ms(self) -> float:
-        own = (time.process_time() - self._own_cpu_before) * 1e3
-        return max(0.0, self._meter.cpu_ms() - self._cpu_before - own - JAIL_CPU_MS)
-
-    def _keep(self, fd: int, chunk: bytes) -> None:
-        kept, maximum = self._outputs[fd]
-        room = maximum - len(kept)
-        kept += chunk[:room]
-        if len(chunk) > room:
-            self._kill("output")
-
-    def _drain(self, fd: int) -> None:
-        # Nobody writes any more, but a process in another jail of the past may hold the pipe open.
-        os.set_blocking(fd, False)
-        while chunk := _read_now(fd):
-            self._keep(fd, chunk)
-
-    def _enforce(self, *, has_ended: bool) -> None:
-        elapsed, limits = self._elapsed_s(), self._order.limits
-        if self.facts.killed_for or has_ended:
-            last_end = self.facts.wall_ms / 1e3
-            if elapsed - last_end > KILL_GRACE_S:
+    def _enforce(self, agents: set[int]) -> None:
+        for jail in self._jails:
+            if jail.facts.killed_for or (jail is self._judge and jail.has_ended):
+                self._end_all()
+        running = [jail for jail in self._jails if not jail.facts.killed_for and not jail.has_ended]
+        now = time.monotonic()
+        if running and now >= self._next_look:  # looking costs a tenth of a short run
+            self._next_look = now + TICK_MS / 1e3
+            self._enforce_limits(agents)
+        for jail in self._jails:
+            is_late = jail.elapsed_s() - jail.facts.wall_ms / 1e3 > KILL_GRACE_S
+            if is_late and not jail.is_gone and jail not in running:
                 raise JailError("a killed run did not go away")
-            return
-        memory = self._meter.memory_kb() - self._memory_before
-        self.facts.memory_kb = max(self.facts.memory_kb, memory)
-        if self.facts.memory_kb > limits["memory_mb"] * 1024:
+
+    def _end_all(self) -> None:
+        for jail in self._jails:
+            if not jail.has_ended:
+                jail.kill("partner")
+
+    def _enforce_limits(self, agents: set[int]) -> None:
+        elapsed, limits = self._program.elapsed_s(), self._limits
+        facts = self._program.facts
+        facts.memory_kb = max(facts.memory_kb, self._before.memory_kb())
+        processes = self._before.processes(len(self._jails))
+        facts.most_processes = max(facts.most_processes, processes)
+        allowance_mb = 0 if self._judge is None else JUDGE_MEMORY_MB
+        cpu_ms = self._cpu_ms()
+        if facts.memory_kb > (limits["memory_mb"] + allowance_mb) * 1024:
             self._kill("memory")
-        elif self._cpu_ms() > limits["cpu_s"] * 1e3:
+        elif cpu_ms > limits["cpu_s"] * 1e3:
             self._kill("cpu")
-        elif elapsed > self._order.deadline_s:
+        elif self._judge is not None and self._judge_cpu_ms > JUDGE_CPU_S * 1e3:
+            self._judge.kill("cpu")
+        elif elapsed > self._deadline_s:
             self._kill("deadline")
-        elif elapsed > limits["wall_s"]:
-            self.facts.waited_for_cpu_ms = waited_for_cpu_ms(self._agents)
+        # The program waits while the judge computes.
+        elif elapsed > limits["wall_s"] + self._judge_cpu_ms / 1e3:
+            facts.waited_for_cpu_ms = waited_for_cpu_ms(agents)
             self._kill("wall")
 
     def _kill(self, reason: str) -> None:
-        if self.facts.killed_for is None:
-            self.facts.killed_for = reason
-            self.facts.wall_ms = self._elapsed_s() * 1e3
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)  # type: ignore[attr-defined,unused-ignore]
+        judges_alone = self._judge is not None and self._program.has_ended
+        (self._judge if self._judge is not None and judges_alone else self._program).kill(reason)
 
-    def _settle(self, status: bytes) -> None:
-        """Take in what init said: `setup STEP ERRNO` or `end WAIT_STATUS CPU_US PEAK_KIB`."""
-        facts = self.facts
-        facts.oom_kills = self._meter.oom_kills() - self._oom_before
-        facts.cpu_ms = self._cpu_ms()
-        words = status.decode("ascii", "replace").split("\n", 1)[0].split()
-        if words[:1] == ["setup"]:
-            facts.setup_error = f"{words[1]}: {os.strerror(int(words[2]))}"
-        elif words[:1] == ["end"]:
-            facts.wait_status = int(words[1])
-            facts.cpu_ms = max(facts.cpu_ms, int(words[2]) / 1e3)
-            facts.memory_kb = max(facts.memory_kb, int(words[3]))
-        elif facts.killed_for is None and not facts.oom_kills:
-            raise JailError("the jail's first process ended without a word")
+    def _cpu_ms(self) -> float:
+        """What all but the judge used: the program, and what it left running."""
+        if self._judge is not None and self._judge_init:
+            cpu_ms, memory_kb = used_below(self._judge_init)
+            facts = self._judge.facts
+            facts.cpu_ms = max(facts.cpu_ms, cpu_ms)
+            facts.memory_kb = max(facts.memory_kb, memory_kb)
+        return max(0.0, self._before.cpu_ms(len(self._jails)) - self._judge_cpu_ms)
 
+    @property
+    def _judge_cpu_ms(self) -> float:
+        return 0.0 if self._judge is None else self._judge.facts.cpu_ms
 
-def _read_now(fd: int) -> bytes:
-    try:
-        return os.read(fd, PIPE_BYTES)
-    except BlockingIOError:
-        return b""
-
-
-def _rest(fd: int) -> bytes:
-    os.set_blocking(fd, False)
-    return _read_now(fd)
+    def _settle(self) -> None:
+        for jail in reversed(self._jails):
+            jail.facts.oom_kills = self._before.oom_kills()
+            if jail is self._program:
+                jail.facts.cpu_ms = self._cpu_ms()
+            jail.settle()

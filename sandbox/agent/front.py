@@ -3,144 +3,207 @@ The front: process 1 of a sandbox container. Takes orders on stdin, answers on s
 
 Orders, each answered by one frame:
 
-    load   a program: files, and the command that compiles it, if it is compiled
-    run    the loaded program on one input, by the command given
+    load      a program, for one side: files, and the command that compiles it, if it is to be
+              compiled; what was compiled goes along with the answer, if it is not too large
+    run       the loaded program on one input, by the command given
+    run_pair  the loaded program and the loaded judge at once, each in a jail, with a link between
+    stop      the run that is under way, if one is; the run is answered first, then this
 
 It ends when its stdin ends, and the container with it: a service that was killed leaves nothing.
 """
 
 import os
+import platform
 import resource
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
 
-from sandbox.agent import frames
-from sandbox.agent.cgroup import Meter
-from sandbox.agent.execution import Execution, Facts, File, JailError, Order, sealed
+from sandbox.agent import cgroup, frames
+from sandbox.agent.execution import Baseline, Execution
+from sandbox.agent.jailed import Facts, File, JailedRun, JailError, Link, Order, sealed
+from sandbox.agent.spawners import Spawners
+from sandbox.agent.tree_meter import TreeMeter
 
-ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "HOME": "/box",
-    "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",  # the same order of sets in every run
-    "OPENBLAS_NUM_THREADS": "1",  # a process with threads cannot be forked, and CPU time counts all
-    "OMP_NUM_THREADS": "1",
-}
-"""Of the spawners, and so of the programs that the warm interpreter runs."""
-
-START_SPAWNER = """
-import sys
-sys.path.insert(0, "/opt/rulegrade")
-from sandbox.agent.spawner import main
-main()
-"""
-
-STACK_BYTES = 1 << 30
+Side = Literal["program", "judge"]
 
 FAILED = 1 << 8
 """Wait status of a process that ended with exit status 1."""
 
 
 class Front:
-    """Keeps the loaded program between orders."""
+    """Keeps what was loaded between orders."""
 
     def __init__(self) -> None:
         # Descriptors on their way are counted per user; runs, with a lower limit, must not use up
         # what agents need.
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        self._meter = Meter()
-        self.cgroup_version = self._meter.version
         self._agents = {os.getpid()}
-        self._exec = self._start_spawner("exec")
-        self._python = self._start_spawner("python")
-        self._files: list[File] = []
+        self._meter = cgroup.Meter() if cgroup.is_there() else TreeMeter(self._agents)
+        self._spawners = Spawners(self._agents)
+        self._files: dict[Side, list[File]] = {}
+        self._warm_kind: dict[Side, str] = {}
 
-    def _start_spawner(self, kind: str) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # An exec and a clean environment, so that a run finds nothing of the container's in it.
-        process = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-c", START_SPAWNER, str(theirs.fileno()), kind],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env=ENVIRONMENT,
-            pass_fds=[theirs.fileno()],
-            # The room a stack may grow into is fixed when a program starts.
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, -1)),
-        )
-        theirs.close()
-        self._agents.add(process.pid)
-        return ours
+    def greeting(self) -> frames.Header:
+        """What the service wants to know of this place before it sends anything."""
+        numpy = "" if find_spec("numpy") else ", without numpy"
+        python = f"{sys.executable} {platform.python_version()}{numpy}"
+        return {"limits": self._meter.name, "python": python}
 
     def answer(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         """Carry out one order."""
         match order["op"]:
             case "load":
-                facts = self._load(order, blobs)
+                return _reply({"program": self._load(order, blobs)})
             case "run":
-                beside = _files(order["files"], blobs[1:])
-                files = [*self._files, *beside]
-                facts = self._run(order["command"], files, order, stdin=blobs[0])[0]
-                _close(beside)
+                return self._run_alone(order, blobs)
+            case "run_pair":
+                return self._run_pair(order, blobs)
+            case "stop":  # what is read here came too late
+                return frames.encode({})
             case other:
                 raise frames.BadFrame(f"unknown order {other}")
-        header = asdict(facts)
-        outputs = [bytes(header.pop(name)) for name in ("stdout", "stderr", "result")]
-        return frames.encode(header, outputs)
 
     def _load(self, order: frames.Header, blobs: Sequence[bytes]) -> Facts:
-        self._unload()
-        files = _files(order["files"], blobs)
+        side: Side = order["side"]
+        if side == "program":  # a judge is loaded after the program it judges
+            self._unload("judge")
+        self._unload(side)
+        files = _files(order["files"], blobs, order["mode"])
+        warm_kind = self._spawners.warm_kind(blobs)
+        self._warm_kind[side] = warm_kind if side == "program" else "judge-python"
         if order["command"] is None:
-            self._files = files
+            self._files[side] = files
             return Facts(wait_status=0)
         artifact = order["command"]["artifact"]
-        facts, built = self._run(order["command"], files, order, stdin=b"")
+        facts, built = self._compile(order, files)
         source, *beside = files
         _close([source])
-        self._files = [File(artifact, 0o555, built), *beside]
-        if facts.wait_status == 0 and not os.fstat(built).st_size:
+        self._files[side] = [File(artifact, 0o555, built), *beside]
+        size = os.fstat(built).st_size
+        if facts.wait_status == 0 and not size:
             facts.wait_status = FAILED
             facts.stderr += b"the compiler left no program, or too large a one"
+        elif facts.wait_status == 0 and size <= order["bring_bytes"]:
+            facts.files[artifact] = os.pread(built, size, 0)
         return facts
 
-    def _run(
-        self, command: dict[str, Any], files: list[File], order: frames.Header, *, stdin: bytes
-    ) -> tuple[Facts, int]:
-        """The facts of a run, and what it built: a descriptor that the caller closes."""
-        execution = Execution(
-            Order(
-                argv=command["argv"],
-                env=command["env"],
-                files=files,
-                stdin=stdin,
-                limits=order["limits"],
-                deadline_s=order["deadline_s"],
-                artifact=command.get("artifact"),
-                is_warm=command.get("is_warm", False),
-                call=order.get("call"),
-            ),
-            self._python if command.get("is_warm") else self._exec,
-            self._meter,
-            self._agents,
+    def _compile(self, order: frames.Header, files: list[File]) -> tuple[Facts, int]:
+        command = order["command"]
+        before = Baseline(self._meter)
+        run = self._start(command, files, b"", order["limits"])
+        Execution(run, None, order["limits"], deadline_s=order["deadline_s"], before=before).finish(
+            self._agents
         )
-        facts = execution.finish()
-        if not command.get("artifact"):
-            os.close(execution.artifact_fd)
-        return facts, execution.artifact_fd
+        return run.facts, run.artifact_fd
 
-    def _unload(self) -> None:
-        _close(self._files)
-        self._files = []
+    def _run_alone(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
+        beside = _files(order["files"], blobs[1:])
+        files = [*self._files["program"], *beside]
+        self._spawner(order["command"], "program")
+        before = Baseline(self._meter)
+        run = self._start(
+            order["command"], files, blobs[0], order["limits"], outputs=order["outputs"]
+        )
+        Execution(run, None, order["limits"], deadline_s=order["deadline_s"], before=before).finish(
+            self._agents
+        )
+        _close(beside)
+        os.close(run.artifact_fd)
+        return _reply({"program": run.facts})
+
+    def _run_pair(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
+        """`blobs` are the judge's input, and files beside it."""
+        beside = _files(order["files"], blobs[1:])
+        limits = order["limits"]
+        self._spawner(order["command"], "program")
+        self._spawner(order["judge"], "judge")
+        before = Baseline(self._meter)
+        links = _pipes() if order["link"] == "pipes" else _sockets()
+        judge = self._start(
+            order["judge"],
+            [*self._files["judge"], *beside],
+            blobs[0],
+            order["judge_limits"],
+            link=links[1],
+            side="judge",
+        )
+        program = self._start(order["command"], self._files["program"], b"", limits, link=links[0])
+        for link in links:
+            link.close()
+        Execution(program, judge, limits, deadline_s=order["deadline_s"], before=before).finish(
+            self._agents
+        )
+        _close(beside)
+        for run in (program, judge):
+            os.close(run.artifact_fd)
+        return _reply({"program": program.facts, "judge": judge.facts})
+
+    def _start(
+        self,
+        command: dict[str, Any],
+        files: list[File],
+        stdin: bytes,
+        limits: dict[str, Any],
+        *,
+        outputs: Sequence[str] = (),
+        link: Link = Link(),  # noqa: B008 (frozen)
+        side: Side = "program",
+    ) -> JailedRun:
+        role = command.get("role")
+        order = Order(
+            argv=command["argv"],
+            env=command["env"],
+            files=files,
+            stdin=stdin,
+            limits=limits,
+            artifact=command.get("artifact"),
+            outputs=list(outputs),
+            role=role,
+            has_result=side == "judge" or (role is not None and role["name"] == "call"),
+            link=link,
+        )
+        return JailedRun(order, self._spawner(command, side))
+
+    def _spawner(self, command: dict[str, Any], side: Side) -> socket.socket:
+        """Ready; asked for before a run's time begins, because one may have to be started.
+
+        A spawner sleeps while its run lives, so the two of a pair come from different ones.
+        """
+        if command.get("role") is not None:
+            return self._spawners.get(self._warm_kind[side])
+        return self._spawners.get("exec" if side == "program" else "judge-exec")
+
+    def _unload(self, side: Side) -> None:
+        _close(self._files.pop(side, []))
 
 
-def _files(names: Sequence[str], contents: Sequence[bytes]) -> list[File]:
+def _reply(facts: dict[str, Facts]) -> bytes:
+    headers: dict[str, Any] = {}
+    blobs: list[bytes | bytearray] = []
+    for side, found in facts.items():
+        blobs += [found.stdout, found.stderr, found.result, *found.files.values()]
+        headers[side] = found.header()
+    return frames.encode(headers, blobs)
+
+
+def _sockets() -> tuple[Link, Link]:
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    return Link(socket=ends[0].detach()), Link(socket=ends[1].detach())
+
+
+def _pipes() -> tuple[Link, Link]:
+    """What each of the two prints is what the other one reads."""
+    (from_judge, judge_says), (from_program, program_says) = os.pipe(), os.pipe()
+    return Link(stdin=from_judge, stdout=program_says), Link(stdin=from_program, stdout=judge_says)
+
+
+def _files(names: Sequence[str], contents: Sequence[bytes], mode: int = 0o444) -> list[File]:
     pairs = zip(names, contents, strict=True)
-    return [File(name, 0o444, sealed(content, "file")) for name, content in pairs]
+    return [File(name, mode, sealed(content, "file")) for name, content in pairs]
 
 
 def _close(files: list[File]) -> None:
@@ -151,7 +214,7 @@ def _close(files: list[File]) -> None:
 def main() -> None:
     """Serve until stdin ends."""
     front = Front()
-    _send(frames.encode({"cgroup": front.cgroup_version}))
+    _send(frames.encode(front.greeting()))
     source = sys.stdin.buffer
     while prefix := source.read(frames.PREFIX.size):
         order, sizes = frames.decode_header(source.read(frames.header_length(prefix)))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from sandbox import DockerSandbox, Limits, Program, Run, SandboxUnavailable, Status
+from sandbox.base import Pair
 from sandbox.canaries import check
 from sandbox.images.build import BASE
 
@@ -21,7 +22,15 @@ class BareSlot:
     def __init__(self) -> None:
         self._source = ""
 
-    async def compile(self, program: Program, limits: Limits, *, deadline: float) -> Run:
+    async def compile(
+        self,
+        program: Program,
+        limits: Limits,
+        *,
+        deadline: float,
+        side: str = "program",
+        built: bytes | None = None,
+    ) -> Run:
         self._source = "print(42)" if program.language == "cpp" else program.source
         return Run(Status.OK)
 
@@ -39,6 +48,21 @@ class BareSlot:
             command, input=stdin, capture_output=True, check=False
         )
         return Run(Status.OK, done.stdout, done.stderr, done.returncode)
+
+    async def run_pair(
+        self,
+        stdin: bytes,
+        limits: Limits,
+        *,
+        deadline: float,
+        link: str = "socket",
+        roles: object = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Pair:
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        return
 
     async def close(self) -> None:
         return
