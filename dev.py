@@ -51,7 +51,7 @@ VERBS = {
 DEMOS = ("math", "code")
 OVER_HTTP = ("service", "corpora", "sandbox")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages")
+BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages", "trainer")
 
 
 def main() -> int:
@@ -103,6 +103,8 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
         [bin_dir / "python", "-m", f"benchmarks.{options.part}"] if "part" in options else []
     )
     if measure and options.part not in OVER_HTTP:
+        if options.part == "trainer":
+            ensure_trainer(bin_dir, log=LOG)
         return _call(*measure, *rest)
     _prepare_for_programs(bin_dir)
     if measure:
@@ -116,8 +118,7 @@ def _demo(options: argparse.Namespace, bin_dir: Path) -> int:
     ensure_trainer(bin_dir, log=LOG)
     needs_sandbox = options.world == "code"
     if needs_sandbox:
-        ensure_engine(bin_dir, log=LOG)
-        _build_image(bin_dir)
+        _prepare_for_programs(bin_dir)
     settings = () if needs_sandbox else ("--sandbox-backend", "off")
     out = ROOT / "run/demo" / f"{options.world}-{options.seed}"
     shutil.rmtree(out, ignore_errors=True)  # or the demonstration would go on where that one ended
