@@ -2,8 +2,9 @@
 """
 Prepares an environment on a machine that has only Python 3.11 or later, then runs one verb.
 
-Standard library only. What it makes lies in .venv, .tools and run beside this file; on Debian as
-root it also installs and starts a Docker engine where there is none.
+Standard library only. What it makes lies in .venv, .tools and run beside this file. On Debian as
+root it also installs what is missing: for `test` a Docker engine, for `run` where no engine answers
+a compiler.
 """
 
 import sys
@@ -13,17 +14,20 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python must be told, no
 
 import argparse
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from provision.console import Log, SetupError, say
 from provision.debian import ensure_program
-from provision.engine import ensure_engine
+from provision.engine import engine_answers, ensure_engine
 from provision.environment import prepare
+from provision.host import ensure_host_can_run_programs
 from provision.peers import prepare_peers
 from provision.redis_server import ensure_redis
 from provision.service import refuse_busy_port, running_service, serve_example
+from provision.trainer import ensure_trainer
 
 ROOT = Path(__file__).resolve().parent
 LOG = Log(ROOT / "run/setup.log")
@@ -43,8 +47,10 @@ VERBS = {
     "run": "score examples/batch.jsonl over HTTP, then keep serving",
     "test": "run every check and every test; further arguments go to pytest",
     "check": "run lint, layer rules and types",
+    "demo": "train a small policy on the rewards of a running service, beside its controls",
     "bench": "measure one part on this machine; further arguments go to the measurement",
 }
+DEMOS = ("math", "code")
 OVER_HTTP = ("service", "corpora", "sandbox")
 """Measurements of a running service; the others call the part they measure."""
 BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages")
@@ -57,7 +63,9 @@ def main() -> int:
     places = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(TOOLS)]
     os.environ["PATH"] = os.pathsep.join(places)
     try:
-        if options.verb == "run" or (options.verb == "bench" and options.part in OVER_HTTP):
+        if options.verb in ("run", "demo") or (
+            options.verb == "bench" and options.part in OVER_HTTP
+        ):
             refuse_busy_port(options.port)
         bin_dir = prepare(ROOT, log=LOG)
         return _run_verb(options, bin_dir, rest)
@@ -73,7 +81,9 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     parsers = {name: verbs.add_parser(name, help=text) for name, text in VERBS.items()}
     parsers["run"].add_argument("--once", action="store_true", help="exit after the table")
-    for name in ("run", "bench"):
+    parsers["demo"].add_argument("world", choices=DEMOS)
+    parsers["demo"].add_argument("--seed", type=int, default=1)
+    for name in ("run", "demo", "bench"):
         parsers[name].add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
     parsers["test"].add_argument(
         "--peers", action="store_true", help="try real trainers instead; 5 GB of their packages"
@@ -92,17 +102,33 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
         return _test_peers(bin_dir, rest) if options.peers else _test(bin_dir, rest)
     if options.verb == "setup":
         return 0
+    if options.verb == "demo":
+        return _demo(options, bin_dir)
     measure: list[Path | str] = (
         [bin_dir / "python", "-m", f"benchmarks.{options.part}"] if "part" in options else []
     )
     if measure and options.part not in OVER_HTTP:
         return _call(*measure, *rest)
-    ensure_engine(bin_dir, log=LOG)
-    _build_image(bin_dir)
+    _prepare_for_programs(bin_dir)
     if measure:
         with running_service(ROOT, bin_dir, port=options.port) as (_, url):
             return _call(*measure, "--url", url, *rest)
     return serve_example(ROOT, bin_dir, port=options.port, once=options.once)
+
+
+def _demo(options: argparse.Namespace, bin_dir: Path) -> int:
+    """Serve and train; only programs need a sandbox."""
+    ensure_trainer(bin_dir, log=LOG)
+    needs_sandbox = options.world == "code"
+    if needs_sandbox:
+        ensure_engine(bin_dir, log=LOG)
+        _build_image(bin_dir)
+    settings = () if needs_sandbox else ("--sandbox-backend", "off")
+    out = ROOT / "run/demo" / f"{options.world}-{options.seed}"
+    shutil.rmtree(out, ignore_errors=True)  # or the demonstration would go on where that one ended
+    demo = (bin_dir / "python", "-m", "grpo_trainer.demo", options.world, "--out", out)
+    with running_service(ROOT, bin_dir, port=options.port, settings=settings) as (_, url):
+        return _call(*demo, "--url", url, "--seed", str(options.seed))
 
 
 def _check(bin_dir: Path) -> int:
@@ -118,8 +144,10 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
     """Run checks and tests. What this machine cannot have is skipped and named at the end."""
     parts: dict[str, Callable[[], None]] = {
         "docker": lambda: ensure_engine(bin_dir, log=LOG),
+        "local": lambda: ensure_host_can_run_programs(log=LOG),
         "redis": lambda: ensure_redis(TOOLS, log=LOG),
         "curl": lambda: ensure_program("curl", log=LOG),
+        "trainer": lambda: ensure_trainer(bin_dir, log=LOG),
     }
     missing = {}
     for name, ensure in parts.items():
@@ -146,6 +174,20 @@ def _test_peers(bin_dir: Path, pytest_arguments: list[str]) -> int:
     _build_image(bin_dir)
     os.environ[PEERS] = str(prepare_peers(ROOT, TOOLS, log=LOG))
     return _call(bin_dir / "python", "-m", "pytest", "tests/peers", *pytest_arguments)
+
+
+def _prepare_for_programs(bin_dir: Path) -> None:
+    """Use the engine that answers; where none does, or it has no image, programs run here."""
+    if engine_answers(bin_dir):
+        try:
+            _build_image(bin_dir)
+        except SetupError as error:
+            say(f"Programs will run without containers: there is no image.\n{error}")
+        else:
+            return
+    else:
+        say("No container engine answers: programs will run on this machine, in a jail of its own")
+    ensure_host_can_run_programs(log=LOG)
 
 
 def _build_image(bin_dir: Path) -> None:

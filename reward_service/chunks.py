@@ -67,6 +67,8 @@ class Done:
     outcome: Outcome
     queue_ms: float = 0.0
     run_ms: float = 0.0
+    is_cached: bool = False
+    """Known from before; the times are those of looking it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Plan:
         task = Task()
         if item.task_id is not None:
             if item.task_id not in self._batch.tasks:
-                raise BadTask(f"{where}.task_id", "no such task in `tasks`")
+                raise BadTask(f"{where}.task_id", "no such task in `tasks`, and none stored")
             task = self._batch.tasks[item.task_id]
         if item.verifiers is not None:
             rules = self._rules(item.verifiers, f"{where}.verifiers")
@@ -156,7 +158,7 @@ class Plan:
         return tuple(_rule(spec, f"{where}.{i}", self._languages) for i, spec in enumerate(specs))
 
 
-def cut(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[list[Evaluation]]]:
+def cut(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[Evaluation]]:
     """Chunks of at most 16 evaluations with one reference, so that a worker parses it once."""
     counted: set[int] = set()
     return [
@@ -166,15 +168,13 @@ def cut(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[list[
     ]
 
 
-def singles(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[list[Evaluation]]]:
+def singles(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[Evaluation]]:
     """A program is a job of its own: all its test cases, one sandbox slot."""
     counted: set[int] = set()
     return [_job("sandbox", [evaluation], deadline, counted) for evaluation in evaluations]
 
 
-def _job(
-    kind: str, chunk: list[Evaluation], deadline: float, counted: set[int]
-) -> Job[list[Evaluation]]:
+def _job(kind: str, chunk: list[Evaluation], deadline: float, counted: set[int]) -> Job[Evaluation]:
     """A job whose size leaves out the texts that other jobs of the batch hold already.
 
     Tests can be megabytes, and a group of a hundred completions holds them once.
@@ -182,12 +182,12 @@ def _job(
     texts = {id(text): text for evaluation in chunk for text in evaluation.texts}
     size = sum(len(text) for key, text in texts.items() if key not in counted)
     counted.update(texts)
-    return Job(uuid4().hex, kind, chunk, len(chunk), size, deadline)
+    return Job(uuid4().hex, kind, chunk, size, deadline)
 
 
 def time_left(deadline: float) -> float:
-    """Seconds until `deadline` (Unix seconds), never negative."""
-    return max(0.0, deadline - time.time())
+    """Seconds until `deadline` (`time.monotonic()`), never negative."""
+    return max(0.0, deadline - time.monotonic())
 
 
 def _slices(run: Iterable[Evaluation]) -> Iterator[list[Evaluation]]:

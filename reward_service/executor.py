@@ -3,7 +3,6 @@ Programs -> what became of them: `POST /v1/execute`, by way of the same queue as
 """
 
 import asyncio
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from uuid import uuid4
@@ -28,7 +27,7 @@ _TOO_MUCH = Failure(
 class Executor:
     """Runs programs by way of the broker."""
 
-    def __init__(self, broker: Broker[list[Evaluation], Done]) -> None:
+    def __init__(self, broker: Broker[Evaluation, Done]) -> None:
         self._broker = broker
 
     async def execute(
@@ -42,10 +41,8 @@ class Executor:
 
         Raises BadTask when a program cannot be run as written, Overloaded when too much waits.
         """
-        _check(request, languages)
-        elapsed_s = time.monotonic() - received
-        deadline = time.time() - elapsed_s + request.deadline_ms / 1000
-        outcomes = await self._run(request, deadline)
+        await _check(request, languages)
+        outcomes = await self._run(request, received + request.deadline_ms / 1000)
         results = [
             _result(spec, outcomes.get(index, _NOT_IN_TIME))
             for index, spec in enumerate(request.runs)
@@ -71,7 +68,7 @@ class Executor:
         return outcomes
 
 
-def _check(request: ExecuteRequest, languages: Collection[str]) -> None:
+async def _check(request: ExecuteRequest, languages: Collection[str]) -> None:
     """Raise BadTask, naming the field, for what no slot could run."""
     first: dict[str, int] = {}
     for index, spec in enumerate(request.runs):
@@ -79,8 +76,9 @@ def _check(request: ExecuteRequest, languages: Collection[str]) -> None:
             raise BadTask(f"runs.{index}.id", f"same id as at position {first[spec.id]}")
         if spec.language not in languages:
             held = ", ".join(languages) or "none"
-            message = f"the sandbox image does not hold it, only {held}"
+            message = f"the sandbox does not hold it, only {held}"
             raise BadTask(f"runs.{index}.language", message)
+        await asyncio.sleep(0)  # others' turn: the files may be megabytes
         try:
             program_of(spec)
         except ValueError as error:

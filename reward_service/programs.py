@@ -6,7 +6,8 @@ is answered with `sandbox_unavailable`, never with a number.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
@@ -21,7 +22,7 @@ from reward_service.verifiers.code import Code
 from sandbox import (
     CheckerFailed,
     DeadlineExceeded,
-    DockerSandbox,
+    PooledSandbox,
     SandboxError,
     SandboxUnavailable,
     Submission,
@@ -34,12 +35,16 @@ log = structlog.get_logger()
 
 
 class Programs:
-    """Scores the programs in completions. `sandbox` is None where code is switched off."""
+    """Scores the programs in completions.
 
-    def __init__(self, sandbox: DockerSandbox | None) -> None:
-        self._sandbox = sandbox
+    `make` chooses a sandbox, and may block; it is None where code is switched off.
+    """
+
+    def __init__(self, make: Callable[[], PooledSandbox] | None) -> None:
+        self._make = make
+        self._sandbox: PooledSandbox | None = None
         self._tried = asyncio.Event()
-        self.languages: Mapping[str, str] | None = None if sandbox else {}
+        self.languages: Mapping[str, str] | None = None if make else {}
         """Version by name of what can be run; None until the sandbox has told."""
         self._why_down = "code rewards are switched off (RULEGRADE_SANDBOX_BACKEND=off)"
         self.is_up = False
@@ -47,21 +52,39 @@ class Programs:
     @property
     def state(self) -> str:
         """`ok`, `off`, `starting`, or `down: why`."""
-        if self._sandbox is None:
+        if self._make is None:
             return "off"
-        if self.is_up:
-            trouble = self._sandbox.trouble
-            return "ok" if trouble is None else f"down: {trouble}"
-        return f"down: {self._why_down}" if self._tried.is_set() else "starting"
+        if not self._tried.is_set():
+            return "starting"
+        return "ok" if self.trouble is None else f"down: {self.trouble}"
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no program can be run although code is not switched off; None while it can be."""
+        if self._make is None or not self._tried.is_set():
+            return None
+        if self._sandbox is None or not self.is_up:
+            return self._why_down
+        return self._sandbox.trouble
+
+    @property
+    def isolation(self) -> Mapping[str, str]:
+        """What isolates programs, in words; empty while there is no sandbox."""
+        return self._sandbox.isolation() if self._sandbox is not None and self.is_up else {}
+
+    def parts(self) -> dict[str, str]:
+        """The state of each part that rewards need; those in this process live and die with it."""
+        return {"queue": "ok", "pool": "ok", "sandbox": self.state}
 
     async def keep_up(self) -> None:
-        """Start the sandbox, trying again until it is up."""
-        while self._sandbox is not None and not self.is_up:
+        """Choose and start a sandbox, trying again until one is up."""
+        while self._make is not None and not self.is_up:
+            self._sandbox = await asyncio.to_thread(self._make)
             try:
                 await self._sandbox.start()
                 self.languages = await installed_languages(self._sandbox)
                 self.is_up = True
-                log.info("sandbox_up", languages=dict(self.languages))
+                log.info("sandbox_up", languages=dict(self.languages), **self.isolation)
             except SandboxError as error:
                 await self._sandbox.close()
                 if self._why_down != str(error):
@@ -74,7 +97,7 @@ class Programs:
         """Run and judge one completion's program, or run one for its output alone; the outcome,
         and the seconds it ran.
 
-        `deadline` is in Unix seconds. Raises SandboxDown.
+        `deadline` is on the monotonic clock. Raises SandboxDown.
         """
         try:
             if evaluation.verifier == EXECUTE:
@@ -100,7 +123,7 @@ class Programs:
         sandbox = await self._ready()
         if code.language not in self.known_languages():
             return _unavailable(code.language), 0.0
-        judgement = await sandbox.judge(submission, deadline=deadline)
+        judgement = await sandbox.judge(submission, deadline=_unix(deadline))
         return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
 
     async def _execute(self, spec: RunSpec, deadline: float) -> tuple[Outcome, float]:
@@ -108,7 +131,7 @@ class Programs:
         if spec.language not in self.known_languages():
             return _unavailable(spec.language), 0.0
         program, stdin, limits = program_of(spec), stdin_of(spec), limits_of(spec)
-        run = await sandbox.run(program, stdin, limits, deadline=deadline)
+        run = await sandbox.run(program, stdin, limits, deadline=_unix(deadline))
         return Ran(facts_of(run)), run.wall_ms / 1000
 
     async def _guarded(
@@ -136,18 +159,23 @@ class Programs:
         return self.languages
 
     async def close(self) -> None:
-        """Remove every container."""
+        """Remove every slot."""
         if self._sandbox is not None:
             await self._sandbox.close()
 
-    async def _ready(self) -> DockerSandbox:
-        if self._sandbox is not None:
+    async def _ready(self) -> PooledSandbox:
+        if self._make is not None:
             await self._tried.wait()
-            if self.is_up:
+            if self._sandbox is not None and self.is_up:
                 return self._sandbox
         raise SandboxDown(self._why_down)
 
 
 def _unavailable(language: str) -> Failure:
-    message = f"the sandbox image does not hold {language}"
+    message = f"the sandbox does not hold {language}"
     return Failure("language_unavailable", "sandbox", message)
+
+
+def _unix(deadline: float) -> float:
+    """The sandbox's deadlines are in Unix seconds."""
+    return time.time() + time_left(deadline)

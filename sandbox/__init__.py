@@ -10,6 +10,7 @@ from sandbox.base import (
     MAX_OUTPUTS,
     CheckerFailed,
     DeadlineExceeded,
+    LanguageMissing,
     Limits,
     Program,
     Run,
@@ -23,11 +24,14 @@ from sandbox.containers import DockerSandbox
 from sandbox.installed import installed_languages
 from sandbox.languages import LANGUAGES, file_names, language_named
 from sandbox.library import AsyncSandbox, Sandbox
+from sandbox.local import LocalSandbox
+from sandbox.pooled import PooledSandbox
 from sandbox.submission import (
     CallCase,
     Judgement,
     Submission,
     TestCase,
+    TestCode,
     TestResult,
     Verdict,
 )
@@ -44,7 +48,10 @@ __all__ = [
     "DeadlineExceeded",
     "DockerSandbox",
     "Judgement",
+    "LanguageMissing",
     "Limits",
+    "LocalSandbox",
+    "PooledSandbox",
     "Program",
     "Run",
     "Sandbox",
@@ -54,6 +61,7 @@ __all__ = [
     "Status",
     "Submission",
     "TestCase",
+    "TestCode",
     "TestResult",
     "Verdict",
     "file_names",

@@ -7,6 +7,7 @@ nothing about the program:
 SandboxError
 ├── SandboxUnavailable   no engine, no image, or isolation below the configured minimum
 ├── SlotLost             the container or its agent ended under a run; another slot may do better
+├── LanguageMissing      there is no compiler or interpreter for the program's language
 ├── RunStopped           the caller had the run stopped
 ├── CheckerFailed        the task's own checker, interactor or test code did not decide
 └── DeadlineExceeded     the caller's deadline passed before the run could end
@@ -15,7 +16,7 @@ Malformed requests (an unknown language, limits above the maxima) are a ValueErr
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -30,6 +31,10 @@ class SandboxUnavailable(SandboxError):
 
 class SlotLost(SandboxError):
     """The container or its agent ended in the middle of a run."""
+
+
+class LanguageMissing(SandboxError):
+    """The sandbox lacks the compiler or interpreter that the program's language needs."""
 
 
 class RunStopped(SandboxError):
@@ -78,6 +83,12 @@ class Limits:
             if not 0 < value <= maximum:
                 raise ValueError(f"{limit.name} must be above 0 and at most {maximum}")
 
+    def patient(self) -> "Limits":
+        """With more wall time, for a run that is repeated because the host starved it."""
+        return replace(self, wall_s=min(PATIENCE * self.wall_s, MAX_LIMITS["wall_s"]))
+
+
+PATIENCE = 5
 
 MAX_LIMITS: Mapping[str, float] = {
     "cpu_s": 60.0,

@@ -6,36 +6,23 @@ one input at a time, and hands back bytes.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from sandbox.base import (
-    COMPILE_LIMITS,
-    MAX_LIMITS,
-    CheckerFailed,
-    Limits,
-    Program,
-    Run,
-    SandboxError,
-    SlotLost,
-    Status,
-)
+from sandbox.base import CheckerFailed, Limits, Program, Run, SlotLost, Status
+from sandbox.patience import prepared, run_alone
 from sandbox.pool import Session, SlotPool
 from sandbox.progress import Progress
 from sandbox.runs import TestRuns
-from sandbox.submission import Judgement, Submission, Verdict
+from sandbox.submission import Judgement, Submission, TestCode, Verdict
+from sandbox.test_code import judge_test_code
 
-__all__ = ["Verdict", "judge", "prepared", "run_alone"]
+__all__ = ["Verdict", "judge"]
 
 _POINTS = re.compile(rb"points\s+([0-9]+(?:\.[0-9]+)?)")
 
 CHECKER_LIMITS = Limits(cpu_s=5.0, wall_s=30.0, memory_mb=512)
 """Of a task's own checker program; it reads three files and should be done in a moment."""
-
-PATIENCE = 5
-"""Factor on the wall-clock limit of a run that is repeated because the host starved it."""
 
 
 async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> Judgement:
@@ -44,6 +31,8 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
     `deadline` is in Unix seconds. Raises SlotLost when a second slot died, too, and
     DeadlineExceeded.
     """
+    if submission.test_code is not None:
+        return await _judge_by_code(pool, submission, submission.test_code, deadline)
     progress = Progress(submission)
     has_lost_a_slot = False
     while not progress.is_over():
@@ -59,6 +48,15 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
     return progress.judgement()
 
 
+async def _judge_by_code(
+    pool: SlotPool, submission: Submission, code: TestCode, deadline: float
+) -> Judgement:
+    try:
+        return await judge_test_code(pool, submission, code, deadline=deadline)
+    except SlotLost:
+        return await judge_test_code(pool, submission, code, deadline=deadline)
+
+
 async def _run_tests(progress: Progress, pool: SlotPool, deadline: float) -> int | None:
     """Run until the end, or until a test whose time the host took; return its index."""
     submission = progress.submission
@@ -72,33 +70,6 @@ async def _repeat(pool: SlotPool, submission: Submission, index: int, deadline: 
     return await run_alone(
         pool, submission.program, test.stdin(), submission.limits, deadline, call=test.call
     )
-
-
-@asynccontextmanager
-async def prepared(
-    pool: SlotPool, program: Program, deadline: float
-) -> AsyncIterator[tuple[Session, Run]]:
-    """A session with the program compiled, and how that went.
-
-    A compiler that the host starved runs again, with `PATIENCE` and nothing beside it. Raises
-    SandboxError if the host is too busy even so.
-    """
-    async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(pool.session(program, deadline=deadline))
-        compiled = await session.compile()
-        if compiled.was_starved:
-            await stack.aclose()
-            alone = pool.session(program, deadline=deadline, is_alone=True)
-            session = await stack.enter_async_context(alone)
-            compiled = await _compile_patiently(session)
-        yield session, compiled
-
-
-async def _compile_patiently(session: Session) -> Run:
-    compiled = await session.compile(limits=_patient(COMPILE_LIMITS))
-    if compiled.was_starved:
-        raise SandboxError("the host was too busy to compile, even with no other run beside it")
-    return compiled
 
 
 async def _check_outputs(progress: Progress, pool: SlotPool, deadline: float) -> None:
@@ -172,30 +143,3 @@ def _points(run: Run) -> float:
             return min(1.0, float(points[1]))
     found = run.exit_code if run.exit_code is not None else run.signal or run.status.value
     raise CheckerFailed(f"the checker ended with {found}: {run.stderr[-500:]!r}")
-
-
-async def run_alone(
-    pool: SlotPool,
-    program: Program,
-    stdin: bytes,
-    limits: Limits,
-    deadline: float,
-    *,
-    call: str | None = None,
-    files: Mapping[str, bytes] | None = None,
-) -> Run:
-    """Repeat a run that the host starved, with nothing beside it and `PATIENCE`.
-
-    Raises SandboxError if the host is too busy even so: then nothing is known about the program.
-    """
-    async with pool.session(program, deadline=deadline, is_alone=True) as session:
-        await _compile_patiently(session)
-        run = await session.run(stdin, _patient(limits), call=call, files=files)
-    if run.was_starved:
-        raise SandboxError("the host was too busy to time a run, even with no other run beside it")
-    return run
-
-
-def _patient(limits: Limits) -> Limits:
-    """On a busy host a program that computes needs longer to use up its CPU time."""
-    return replace(limits, wall_s=min(PATIENCE * limits.wall_s, MAX_LIMITS["wall_s"]))

@@ -1,51 +1,31 @@
 """The one place that knows which backends there are."""
 
-from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal
 
-from sandbox.base import Limits, Program, Run
 from sandbox.containers import DockerSandbox
-from sandbox.submission import Judgement, Submission
+from sandbox.docker import holds_image
+from sandbox.images.build import image_tag
+from sandbox.levels import Level
+from sandbox.local import LocalSandbox
+from sandbox.pooled import PooledSandbox
 
-BackendName = Literal["auto", "docker"]
-
-
-class Backend(Protocol):
-    """Runs and judges programs between `start` and `close`; deadlines are in Unix seconds."""
-
-    @property
-    def trouble(self) -> str | None:
-        """Why no program can be run at present, in words; None while all is well."""
-
-    async def start(self) -> None:
-        """Make every slot ready. Raises SandboxUnavailable, saying what to do about it."""
-
-    async def close(self) -> None:
-        """Kill what runs and remove every slot. Safe to call twice."""
-
-    async def run(
-        self, program: Program, stdin: bytes = b"", limits: Limits | None = None, *, deadline: float
-    ) -> Run:
-        """Compile and run one program. Raises SandboxError."""
-
-    async def judge(self, submission: Submission, *, deadline: float) -> Judgement:
-        """Compile and test a submission. Raises SandboxError."""
-
-    def isolation(self) -> dict[str, str]:
-        """What isolates programs here, in words."""
-
-    async def __aenter__(self) -> Self:
-        """Start it."""
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        """Close it."""
+BackendName = Literal["auto", "docker", "local"]
 
 
-def open_backend(name: BackendName = "auto", *, slots: int, image: str | None = None) -> Backend:
-    """A backend that is not started yet; `image` is the containers', by default our own."""
-    return DockerSandbox(image, slots=slots)
+def open_backend(
+    name: BackendName = "auto",
+    *,
+    slots: int,
+    image: str | None = None,
+    minimum: Level = "rlimits",
+    runtime: str | None = None,
+    apparmor: str | None = None,
+) -> PooledSandbox:
+    """A backend that is not started yet.
+
+    `auto` is containers if `image` is named or an engine answers that has ours, else this host; it
+    blocks while it asks. `runtime` and `apparmor` are the containers'; `minimum` is the host's.
+    """
+    if name == "local" or (name == "auto" and image is None and not holds_image(image_tag())):
+        return LocalSandbox(slots=slots, minimum=minimum)
+    return DockerSandbox(image, slots=slots, runtime=runtime, apparmor=apparmor)

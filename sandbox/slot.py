@@ -20,6 +20,7 @@ from sandbox.agent import frames
 from sandbox.base import (
     JUDGE_LIMITS,
     DeadlineExceeded,
+    LanguageMissing,
     Limits,
     LinkKind,
     Pair,
@@ -37,6 +38,11 @@ from sandbox.languages import Language, file_names, language_named
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
 """What every program finds in its environment, beside its language's and its own variables."""
+
+AGENT_MEMORY_MB = 256
+"""For the agent's processes, a run's output on its way, and the compiled program."""
+
+AGENT_PIDS = 64
 
 REPLY_GRACE_S = 20.0
 """An agent that has not answered so long after a run's wall limit is lost."""
@@ -207,8 +213,8 @@ class AgentSlot:
             raise SlotLost(f"the agent failed: {facts['error']}")
         for side, command in (("program", order["command"]), ("judge", order.get("judge"))):
             if command and _lacks_program(facts.get(side), command["argv"][0]):
-                raise SandboxError(
-                    f"the sandbox image lacks {command['argv'][0]}, which this language needs"
+                raise LanguageMissing(
+                    f"the sandbox lacks {command['argv'][0]}, which this language needs"
                 )
         return facts, outputs
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 import redis
 
-from sandbox import DockerSandbox, SandboxUnavailable
+from sandbox import DockerSandbox, LocalSandbox, PooledSandbox, SandboxUnavailable
 from sandbox.docker import Engine
 from sandbox.images.build import build_image
 
@@ -39,9 +39,27 @@ def built(docker_engine: None) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def sandbox(built: None) -> AsyncIterator[DockerSandbox]:
+async def docker_sandbox(built: None) -> AsyncIterator[DockerSandbox]:
     async with DockerSandbox(slots=2) as sandbox:
         yield sandbox
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def local_sandbox() -> AsyncIterator[LocalSandbox]:
+    sandbox = LocalSandbox(slots=2)
+    try:
+        await sandbox.start()
+    except SandboxUnavailable as error:
+        missing("local", str(error))
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture(scope="session", params=["docker", "local"])
+def sandbox(request: pytest.FixtureRequest) -> PooledSandbox:
+    """Each kind of sandbox, so that what a test says holds for both."""
+    found: PooledSandbox = request.getfixturevalue(f"{request.param}_sandbox")
+    return found
 
 
 @pytest.fixture

@@ -143,13 +143,13 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A loss to call backward on, and what to log about it, summed with the same weights."""
+    """A loss to call backward on, and (N, T) what to log about its tokens."""
 
     value: Tensor
     kl: Tensor
-    """Policy from reference; 0 without a reference."""
+    """Estimate of policy from reference; 0 without a reference."""
     clipped: Tensor
-    """Tokens that give no gradient because their ratio is clipped."""
+    """Bool: gives no gradient because its ratio is clipped."""
 
 
 def policy_loss(
@@ -184,11 +184,7 @@ def policy_loss(
         divergence = kl(lp, ref, estimator=o.kl_estimator, limit=o.kl_limit)
         per_token = per_token + o.beta * divergence
     clipped = is_clipped(ratio, a, **bounds, dual=o.dual_clip)
-    return Loss(
-        value=(per_token * weights).sum(),
-        kl=(divergence.detach() * weights).sum(),
-        clipped=(clipped * weights).sum(),
-    )
+    return Loss((per_token * weights).sum(), divergence.detach(), clipped)
 
 
 def pick(mask: Tensor, keep: Tensor) -> Tensor:

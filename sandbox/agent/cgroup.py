@@ -16,6 +16,11 @@ _V1_MEMORY = Path("/sys/fs/cgroup/memory")
 _V1_PIDS = Path("/sys/fs/cgroup/pids")
 
 
+def is_there() -> bool:
+    """Whether this process can see a cgroup of its own."""
+    return (_V2 / "cgroup.controllers").exists() or _V1_CPU.exists()
+
+
 class Meter:
     """CPU time, memory, processes and out-of-memory kills of this container."""
 
@@ -26,7 +31,7 @@ class Meter:
         self._memory = _File(memory / "memory.stat")
         self._pids = _File((_V2 if self._is_v2 else _V1_PIDS) / "pids.current")
         self._oom = _File(memory / ("memory.events" if self._is_v2 else "memory.oom_control"))
-        self.version = 2 if self._is_v2 else 1
+        self.name = "cgroup v2" if self._is_v2 else "cgroup v1"
 
     def cpu_ms(self) -> float:
         """CPU time of all processes that ever lived here, in ms."""

@@ -13,39 +13,21 @@ It ends when its stdin ends, and the container with it: a service that was kille
 """
 
 import os
+import platform
 import resource
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any, Literal
 
-from sandbox.agent import frames
-from sandbox.agent.cgroup import Meter
+from sandbox.agent import cgroup, frames
 from sandbox.agent.execution import Baseline, Execution
 from sandbox.agent.jailed import Facts, File, JailedRun, JailError, Link, Order, sealed
+from sandbox.agent.spawners import Spawners
+from sandbox.agent.tree_meter import TreeMeter
 
 Side = Literal["program", "judge"]
-
-ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "HOME": "/box",
-    "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",  # the same order of sets in every run
-    "OPENBLAS_NUM_THREADS": "1",  # a process with threads cannot be forked, and CPU time counts all
-    "OMP_NUM_THREADS": "1",
-}
-"""Of the spawners, and so of the programs that the warm interpreter runs."""
-
-START_SPAWNER = """
-import sys
-sys.path.insert(0, "/opt/rulegrade")
-from sandbox.agent.spawner import main
-main()
-"""
-
-STACK_BYTES = 1 << 30
 
 FAILED = 1 << 8
 """Wait status of a process that ended with exit status 1."""
@@ -59,35 +41,17 @@ class Front:
         # what agents need.
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        self._meter = Meter()
-        self.cgroup_version = self._meter.version
         self._agents = {os.getpid()}
-        self._spawners: dict[str, socket.socket] = {}
-        for kind in ("exec", "python"):
-            self._spawner(kind)
+        self._meter = cgroup.Meter() if cgroup.is_there() else TreeMeter(self._agents)
+        self._spawners = Spawners(self._agents)
         self._files: dict[Side, list[File]] = {}
+        self._warm_kind: dict[Side, str] = {}
 
-    def _spawner(self, kind: str) -> socket.socket:
-        """The spawner of this kind. Most slots never need those of the judge's side."""
-        if kind not in self._spawners:
-            self._spawners[kind] = self._start_spawner(kind)
-        return self._spawners[kind]
-
-    def _start_spawner(self, kind: str) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # An exec and a clean environment, so that a run finds nothing of the container's in it.
-        process = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-c", START_SPAWNER, str(theirs.fileno()), kind],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env=ENVIRONMENT,
-            pass_fds=[theirs.fileno()],
-            # The room a stack may grow into is fixed when a program starts.
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, -1)),
-        )
-        theirs.close()
-        self._agents.add(process.pid)
-        return ours
+    def greeting(self) -> frames.Header:
+        """What the service wants to know of this place before it sends anything."""
+        numpy = "" if find_spec("numpy") else ", without numpy"
+        python = f"{sys.executable} {platform.python_version()}{numpy}"
+        return {"limits": self._meter.name, "python": python}
 
     def answer(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         """Carry out one order."""
@@ -109,6 +73,8 @@ class Front:
             self._unload("judge")
         self._unload(side)
         files = _files(order["files"], blobs, order["mode"])
+        warm_kind = self._spawners.warm_kind(blobs)
+        self._warm_kind[side] = warm_kind if side == "program" else "judge-python"
         if order["command"] is None:
             self._files[side] = files
             return Facts(wait_status=0)
@@ -137,6 +103,7 @@ class Front:
     def _run_alone(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         beside = _files(order["files"], blobs[1:])
         files = [*self._files["program"], *beside]
+        self._spawner(order["command"], "program")
         before = Baseline(self._meter)
         run = self._start(
             order["command"], files, blobs[0], order["limits"], outputs=order["outputs"]
@@ -152,6 +119,8 @@ class Front:
         """`blobs` are the judge's input, and files beside it."""
         beside = _files(order["files"], blobs[1:])
         limits = order["limits"]
+        self._spawner(order["command"], "program")
+        self._spawner(order["judge"], "judge")
         before = Baseline(self._meter)
         links = _pipes() if order["link"] == "pipes" else _sockets()
         judge = self._start(
@@ -160,7 +129,7 @@ class Front:
             blobs[0],
             order["judge_limits"],
             link=links[1],
-            of_judge=True,
+            side="judge",
         )
         program = self._start(order["command"], self._files["program"], b"", limits, link=links[0])
         for link in links:
@@ -182,10 +151,9 @@ class Front:
         *,
         outputs: Sequence[str] = (),
         link: Link = Link(),  # noqa: B008 (frozen)
-        of_judge: bool = False,
+        side: Side = "program",
     ) -> JailedRun:
         role = command.get("role")
-        kind = "exec" if role is None else "python"
         order = Order(
             argv=command["argv"],
             env=command["env"],
@@ -195,24 +163,30 @@ class Front:
             artifact=command.get("artifact"),
             outputs=list(outputs),
             role=role,
-            has_result=of_judge or (role is not None and role["name"] == "call"),
+            has_result=side == "judge" or (role is not None and role["name"] == "call"),
             link=link,
         )
-        # A spawner sleeps while its run lives, so the two of a pair come from different ones.
-        return JailedRun(order, self._spawner(f"judge-{kind}" if of_judge else kind))
+        return JailedRun(order, self._spawner(command, side))
+
+    def _spawner(self, command: dict[str, Any], side: Side) -> socket.socket:
+        """Ready; asked for before a run's time begins, because one may have to be started.
+
+        A spawner sleeps while its run lives, so the two of a pair come from different ones.
+        """
+        if command.get("role") is not None:
+            return self._spawners.get(self._warm_kind[side])
+        return self._spawners.get("exec" if side == "program" else "judge-exec")
 
     def _unload(self, side: Side) -> None:
         _close(self._files.pop(side, []))
 
 
 def _reply(facts: dict[str, Facts]) -> bytes:
-    headers, blobs = {}, []
+    headers: dict[str, Any] = {}
+    blobs: list[bytes | bytearray] = []
     for side, found in facts.items():
-        header = asdict(found)
-        files = header.pop("files")
-        blobs += [bytes(header.pop(name)) for name in ("stdout", "stderr", "result")]
-        blobs += files.values()
-        headers[side] = {**header, "files": list(files)}
+        blobs += [found.stdout, found.stderr, found.result, *found.files.values()]
+        headers[side] = found.header()
     return frames.encode(headers, blobs)
 
 
@@ -240,7 +214,7 @@ def _close(files: list[File]) -> None:
 def main() -> None:
     """Serve until stdin ends."""
     front = Front()
-    _send(frames.encode({"cgroup": front.cgroup_version}))
+    _send(frames.encode(front.greeting()))
     source = sys.stdin.buffer
     while prefix := source.read(frames.PREFIX.size):
         order, sizes = frames.decode_header(source.read(frames.header_length(prefix)))

@@ -1,24 +1,27 @@
 """
 The warm interpreter: what a Python program finds is as if it had been started by exec, only sooner.
 
-Importing numpy takes 80 ms and starting Python 10 ms; a fork of a process that has done both takes
+Starting Python takes 10 ms and importing numpy 80 ms; a fork of a process that has done both takes
 2 ms. The differences that are left: modules of the preloaded list are in `sys.modules` already, and
 every run has the same address space layout.
 """
 
 import atexit
+import contextlib
 import gc
 import importlib
 import io
+import json
 import os
 import signal
+import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from sandbox.agent import driver
+from sandbox.agent import driver, serving, trial
 
 WORK = "/box"
 SOURCE = "/box/main.py"
@@ -27,7 +30,7 @@ OURS = "/opt/rulegrade/"
 _PRELOAD = """
     abc array ast bisect cmath collections collections.abc contextlib copy ctypes dataclasses
     datetime decimal enum fractions functools hashlib heapq inspect io itertools json linecache
-    math numbers numpy operator os os.path queue random re statistics string struct subprocess sys
+    math numbers operator os os.path queue random re statistics string struct subprocess sys
     tempfile textwrap threading time traceback types typing unicodedata
 """
 
@@ -56,14 +59,18 @@ _exit = os._exit
 _kill = os.kill
 
 
-def warm_up(*, for_judge: bool = False) -> None:
+def warm_up(libraries: Sequence[str] = (), *, for_judge: bool = False) -> None:
     """Import what programs commonly use, and touch what every run touches."""
     for name in (_PRELOAD + _JUDGE_PRELOAD if for_judge else _PRELOAD).split():
         importlib.import_module(name)
+    for name in libraries:
+        with contextlib.suppress(ImportError):  # a host may not have it
+            importlib.import_module(name)
     _hide_ourselves()
     for _ in range(3):
         _renew_streams()
         _guarded(lambda: _execute(_REHEARSAL, _new_module("__main__")))
+    _prepare_streams()
     gc.collect()
     gc.freeze()
 
@@ -71,12 +78,13 @@ def warm_up(*, for_judge: bool = False) -> None:
 def become(name: str, argument: str = "") -> NoReturn:
     """Take on a role, on the program in the work directory.
 
-    `main` runs it; `call` calls its function `argument` on the JSON in stdin.
+    `main` runs it; `call` calls its function `argument` on the JSON in stdin; `serve` lets the
+    judge's side of a pair use it; `judge` takes it for test code, and runs that.
     """
     # Our own frames must not count: some programs recurse up to the default limit.
     sys.setrecursionlimit(sys.getrecursionlimit() + _depth() + 3)
-    os.chdir(WORK)
-    _renew_streams()
+    if stat.S_ISREG(os.fstat(0).st_mode):  # the prepared one takes it for a pipe
+        _renew_streams()
     with open(SOURCE, "rb", buffering=0) as file:
         source = file.read()
     if b"random" in source:  # it takes as long as the rest of the start
@@ -96,7 +104,27 @@ def _call(source: bytes, function: str) -> None:
     driver.call(module, function, request)
 
 
-_ROLES: dict[str, Callable[[bytes, str], None]] = {"main": _main, "call": _call}
+def _serve(source: bytes, _: str) -> None:
+    def load(name: str) -> ModuleType:
+        module = _new_module(name)
+        _execute(source, module)
+        return module
+
+    serving.Program(load).serve()
+
+
+def _judge(source: bytes, _: str) -> None:
+    with open(0, "rb", closefd=False) as file:
+        request = file.read()
+    trial.judge(source, SOURCE, **json.loads(request))
+
+
+_ROLES: dict[str, Callable[[bytes, str], None]] = {
+    "main": _main,
+    "call": _call,
+    "serve": _serve,
+    "judge": _judge,
+}
 
 
 def _execute(source: bytes, module: ModuleType) -> None:
@@ -135,6 +163,22 @@ def _renew_streams() -> None:
     for stream, name in ((sys.stdin, "stdin"), (sys.stdout, "stdout"), (sys.stderr, "stderr")):
         stream.buffer.raw.name = f"<{name}>"
         setattr(sys, f"__{name}__", stream)
+
+
+def _prepare_streams() -> None:
+    """Streams for the runs to come, made while descriptors 0 to 2 are pipes, as they will be then.
+
+    What a stream can do, it finds out when it is made.
+    """
+    kept = [os.dup(fd) for fd in range(3)]
+    read, write = os.pipe()
+    for fd, end in enumerate((read, write, write)):
+        os.dup2(end, fd)
+    _renew_streams()
+    for fd, end in enumerate(kept):
+        os.dup2(end, fd)
+    for fd in (*kept, read, write):
+        os.close(fd)
 
 
 def _reseed_numpy() -> None:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from sandbox import DockerSandbox, Limits, Program, Submission, TestCase
-from tests.sandbox.sandbox_cases import Row, read_attacks
+from sandbox import PooledSandbox, Program, Submission, TestCase
+from tests.sandbox.sandbox_cases import Row, read_attacks, submission_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,20 +24,20 @@ BOMBS = (
     "row", [pytest.param(row, id=f"{row['category']}-{row['id']}") for row in ATTACKS]
 )
 async def test_an_attack_ends_in_its_verdict(
-    sandbox: DockerSandbox, deadline: float, row: Row
+    sandbox: PooledSandbox, deadline: float, row: Row
 ) -> None:
-    judgement = await sandbox.judge(_attack(row), deadline=deadline)
+    judgement = await sandbox.judge(submission_of(row), deadline=deadline)
     assert judgement.verdict in row["verdict"], (row["why"], judgement)
 
 
 async def test_neighbours_of_bombs_keep_their_verdicts(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     honest = Submission(
         Program("python", "print(len(input()) + 1)"),
         tuple(TestCase(b"x" * n, str(n + 1).encode()) for n in (1, 1000, 9000, 65_000, 200_000)),
     )
-    bombs = [_attack(row) for row in ATTACKS if row["id"] in BOMBS]
+    bombs = [submission_of(row) for row in ATTACKS if row["id"] in BOMBS]
     mixed = [submission for bomb in bombs for submission in (honest, bomb, honest, honest)]
     judgements = await asyncio.gather(*(sandbox.judge(s, deadline=deadline) for s in mixed))
     assert all(
@@ -48,7 +48,7 @@ async def test_neighbours_of_bombs_keep_their_verdicts(
 
 
 async def test_nothing_stays_behind_for_the_next_program(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     places = ("/tmp/trace", "/box/trace", "/dev/shm/trace")  # noqa: S108
     leave = f"for p in {places}: open(p, 'w').write('x')\nprint('left')"
@@ -56,9 +56,3 @@ async def test_nothing_stays_behind_for_the_next_program(
     for _ in range(4):  # so that both meet in every slot
         assert (await sandbox.run(Program("python", leave), deadline=deadline)).stdout == b"left\n"
         assert (await sandbox.run(Program("python", look), deadline=deadline)).stdout == b"[]\n"
-
-
-def _attack(row: Row) -> Submission:
-    test = TestCase(row["input"].encode(), row["output"].encode())
-    program = Program(row["language"], row["source"])
-    return Submission(program, (test,), limits=Limits(**row["limits"]))

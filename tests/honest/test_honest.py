@@ -2,25 +2,22 @@
 
 import pytest
 
-from sandbox import DockerSandbox, Limits, Program, Submission, TestCase, Verdict
-from tests.sandbox.sandbox_cases import Row, read
+from sandbox import Limits, PooledSandbox, Program, Submission, TestCase, Verdict
+from tests.sandbox.sandbox_cases import Row, read, submission_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in read("honest.jsonl")])
 async def test_an_honest_program_is_accepted(
-    sandbox: DockerSandbox, deadline: float, row: Row
+    sandbox: PooledSandbox, deadline: float, row: Row
 ) -> None:
-    tests = tuple(TestCase(t["input"].encode(), t["output"].encode()) for t in row["tests"])
-    program = Program(row["language"], row["source"])
-    submission = Submission(program, tests, limits=Limits(**row["limits"]))
-    judgement = await sandbox.judge(submission, deadline=deadline)
+    judgement = await sandbox.judge(submission_of(row), deadline=deadline)
     assert judgement.verdict is Verdict.CORRECT, (row["why"], judgement)
 
 
 async def test_fifty_megabytes_of_output_are_compared(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     line = b"x" * (1 << 20) + b"\n"
     source = "import sys\nfor _ in range(50): sys.stdout.write('x' * (1 << 20) + '\\n')\n"

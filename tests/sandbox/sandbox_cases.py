@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sandbox import Limits, Program, Submission, TestCase
+
 DATA = Path(__file__).parents[1] / "data"
 
 Row = dict[str, Any]
@@ -12,6 +14,18 @@ Row = dict[str, Any]
 def read(name: str) -> list[Row]:
     lines = (DATA / name).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+def submission_of(row: Row) -> Submission:
+    """A hostile program or an honest one."""
+    return Submission(
+        Program(row["language"], row["source"]),
+        tuple(
+            TestCase(test["input"].encode(), test["output"].encode())
+            for test in row.get("tests", [row])
+        ),
+        limits=Limits(**row["limits"]),
+    )
 
 
 def read_attacks() -> list[Row]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox import DockerSandbox, Program, Submission, TestCase, Verdict
+from sandbox import PooledSandbox, Program, Submission, TestCase, Verdict
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,7 +24,7 @@ ADD = Program(
 TESTS = tuple(TestCase(f"{n} 1\n".encode(), str(n + 1).encode()) for n in range(4))
 
 
-async def test_many_at_a_time_compile_once(sandbox: DockerSandbox, deadline: float) -> None:
+async def test_many_at_a_time_compile_once(sandbox: PooledSandbox, deadline: float) -> None:
     submission = Submission(_different(ADD), TESTS)
     made = sandbox.compilations.made
     judgements = await asyncio.gather(
@@ -35,7 +35,7 @@ async def test_many_at_a_time_compile_once(sandbox: DockerSandbox, deadline: flo
 
 
 async def test_what_does_not_compile_is_remembered_with_its_messages(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     submission = Submission(_different(Program("cpp", "int main() { return missing; }")), TESTS)
     made = sandbox.compilations.made
@@ -60,7 +60,7 @@ async def test_what_does_not_compile_is_remembered_with_its_messages(
     ],
 )
 async def test_whatever_the_compiler_sees_makes_another_program(
-    sandbox: DockerSandbox, deadline: float, before: Program, after: Program
+    sandbox: PooledSandbox, deadline: float, before: Program, after: Program
 ) -> None:
     made = sandbox.compilations.made
     tag = f"\n// {uuid.uuid4()}\n"
@@ -70,7 +70,7 @@ async def test_whatever_the_compiler_sees_makes_another_program(
 
 
 async def test_a_program_too_large_to_be_kept_runs_all_the_same(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     source = (
         'char blob[20 << 20] = {1};\n#include <cstdio>\nint main() { puts(blob[0] ? "42" : ""); }'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox import CallCase, DockerSandbox, Program, Submission
+from sandbox import CallCase, PooledSandbox, Program, Submission
 from tests.sandbox.sandbox_cases import Row, read
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -12,7 +12,7 @@ CASES = [pytest.param(row, id=row["id"]) for row in read("code_calls.jsonl")]
 
 @pytest.mark.parametrize("row", CASES)
 async def test_a_returned_value_gets_its_verdict(
-    sandbox: DockerSandbox, deadline: float, row: Row
+    sandbox: PooledSandbox, deadline: float, row: Row
 ) -> None:
     case = CallCase(row["call"], tuple(row["args"]), row["expected"], row["kwargs"])
     submission = Submission(Program("python", row["source"]), (case,))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox import DockerSandbox, Limits, Program, Submission, TestCase, Verdict
+from sandbox import DockerSandbox, Limits, PooledSandbox, Program, Submission, TestCase, Verdict
 from sandbox.submission import Scoring
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -58,7 +58,7 @@ def _case(delay_s: float, *, is_right: bool, group: str | None = None) -> TestCa
     ],
 )
 async def test_a_judgement_does_not_depend_on_how_many_slots_are_idle(
-    sandbox: DockerSandbox,
+    sandbox: PooledSandbox,
     single: DockerSandbox,
     deadline: float,
     scoring: Scoring,
@@ -73,7 +73,7 @@ async def test_a_judgement_does_not_depend_on_how_many_slots_are_idle(
 
 
 async def test_tests_of_a_lone_submission_run_side_by_side(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     source = (
         "import sys, time\nbegan = time.monotonic()\ntime.sleep(1)\n"
@@ -86,7 +86,7 @@ async def test_tests_of_a_lone_submission_run_side_by_side(
 
 
 async def test_a_run_that_became_unnecessary_is_stopped(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     tests = (_case(0.2, is_right=False), _case(100, is_right=True))
     submission = Submission(SLEEPY, tests, limits=Limits(wall_s=120))
@@ -96,7 +96,7 @@ async def test_a_run_that_became_unnecessary_is_stopped(
 
 
 async def test_submissions_with_many_tests_do_not_stand_in_each_others_way(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     large = Submission(SLEEPY, (_case(0.01, is_right=True),) * 40)
     small = Submission(SLEEPY, (_case(0, is_right=True),))

@@ -2,13 +2,13 @@
 
 import pytest
 
-from sandbox import DockerSandbox, Limits, Program, Run, Status
+from sandbox import Limits, PooledSandbox, Program, Run, Status
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def left_by(
-    sandbox: DockerSandbox, deadline: float, source: str, limits: Limits | None = None
+    sandbox: PooledSandbox, deadline: float, source: str, limits: Limits | None = None
 ) -> Run:
     program = Program("python", source, outputs=("out.txt", "a/b.bin"))
     return await sandbox.run(program, limits=limits, deadline=deadline)
@@ -38,21 +38,21 @@ async def left_by(
     ],
 )
 async def test_only_regular_files_of_the_work_directory_come_back(
-    sandbox: DockerSandbox, deadline: float, source: str, files: dict[str, bytes]
+    sandbox: PooledSandbox, deadline: float, source: str, files: dict[str, bytes]
 ) -> None:
     run = await left_by(sandbox, deadline, source)
     assert (run.status, run.files) == (Status.OK, files)
 
 
 async def test_a_failed_program_leaves_its_files_too(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     run = await left_by(sandbox, deadline, "open('out.txt', 'w').write('1')\nraise SystemExit(3)")
     assert (run.status, run.exit_code, run.files) == (Status.RUNTIME_ERROR, 3, {"out.txt": b"1"})
 
 
 async def test_a_file_is_read_when_nothing_can_change_it_any_more(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     source = """import os
 if os.fork() == 0:
@@ -75,13 +75,13 @@ with open('out.txt.part', 'w') as file:
     ],
 )
 async def test_a_file_above_the_output_limit_exceeds_it(
-    sandbox: DockerSandbox, deadline: float, source: str
+    sandbox: PooledSandbox, deadline: float, source: str
 ) -> None:
     run = await left_by(sandbox, deadline, source, Limits(output_kb=16))
     assert (run.status, run.files) == (Status.OUTPUT_LIMIT_EXCEEDED, {})
 
 
-async def test_disk_is_limited_per_run(sandbox: DockerSandbox, deadline: float) -> None:
+async def test_disk_is_limited_per_run(sandbox: PooledSandbox, deadline: float) -> None:
     source = "open('out.txt', 'wb').write(bytes(3 << 20))"
     small, large = Limits(disk_mb=2), Limits(disk_mb=4)
     assert (await left_by(sandbox, deadline, source, small)).status is Status.RUNTIME_ERROR
@@ -89,7 +89,7 @@ async def test_disk_is_limited_per_run(sandbox: DockerSandbox, deadline: float) 
 
 
 async def test_files_that_are_given_leave_the_disk_to_the_program(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     source = "open('copy', 'wb').write(open('data', 'rb').read()[: 1 << 19])"
     program = Program("python", source, {"data": bytes(3 << 20)})
@@ -97,7 +97,7 @@ async def test_files_that_are_given_leave_the_disk_to_the_program(
     assert run.status is Status.OK, run
 
 
-async def test_a_compiled_program_leaves_files(sandbox: DockerSandbox, deadline: float) -> None:
+async def test_a_compiled_program_leaves_files(sandbox: PooledSandbox, deadline: float) -> None:
     source = '#include <fstream>\nint main() { std::ofstream("out.txt") << 42; }'
     run = await sandbox.run(Program("cpp", source, outputs=("out.txt",)), deadline=deadline)
     assert run.files == {"out.txt": b"42"}

@@ -1,10 +1,12 @@
 """What a partly right program earns, and checkers that are programs."""
 
+import time
+
 import pytest
 
 from sandbox import (
     CheckerFailed,
-    DockerSandbox,
+    PooledSandbox,
     Program,
     Submission,
     TestCase,
@@ -32,7 +34,7 @@ SKIPPED, RIGHT, WRONG = Verdict.SKIPPED, Verdict.CORRECT, Verdict.WRONG_ANSWER
     ],
 )
 async def test_a_partly_right_program_earns_by_its_scoring(
-    sandbox: DockerSandbox,
+    sandbox: PooledSandbox,
     deadline: float,
     scoring: Scoring,
     score: float,
@@ -47,7 +49,7 @@ async def test_a_partly_right_program_earns_by_its_scoring(
 
 
 async def test_a_failed_group_needs_no_further_runs(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     tests = tuple(TestCase(str(n).encode(), str(n).encode(), group="g") for n in (1, 2, 4))
     submission = Submission(ODD_IS_WRONG, tests, scoring="groups")
@@ -56,7 +58,7 @@ async def test_a_failed_group_needs_no_further_runs(
 
 
 async def test_a_program_that_does_not_compile_skips_its_tests(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     submission = Submission(Program("cpp", "int main() {"), TESTS, scoring="fraction")
     judgement = await sandbox.judge(submission, deadline=deadline)
@@ -79,7 +81,7 @@ async def test_a_program_that_does_not_compile_skips_its_tests(
     ],
 )
 async def test_an_exit_status_may_be_forgiven(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict, score: float
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict, score: float
 ) -> None:
     submission = Submission(
         Program("python", source), (TestCase(b"", b"1"),), allow_nonzero_exit=True
@@ -122,7 +124,7 @@ int main(int argc, char **argv) {
     ],
 )
 async def test_a_checker_program_decides(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict, score: float
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict, score: float
 ) -> None:
     checker = parse_checker({"name": "program", "language": "cpp", "source": ANY_DIVISOR})
     tests = (TestCase(b"21", b"7"), TestCase(b"42", b"7"))
@@ -141,12 +143,38 @@ async def test_a_checker_program_decides(
     ],
 )
 async def test_a_broken_checker_is_an_error_and_no_verdict(
-    sandbox: DockerSandbox, deadline: float, source: str
+    sandbox: PooledSandbox, source: str
 ) -> None:
+    deadline = time.time() + 600  # on a busy host the endless one takes all its patience, twice
     checker = parse_checker({"name": "program", "language": "python", "source": source})
     submission = Submission(Program("python", "print(1)"), (TestCase(b"", b"1"),), checker)
     with pytest.raises(CheckerFailed, match="checker"):
         await sandbox.judge(submission, deadline=deadline)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "total_cpu_s", "verdict", "score"),
+    [
+        pytest.param("all_or_nothing", 0.25, Verdict.TIME_LIMIT_EXCEEDED, 0.0, id="too-little"),
+        pytest.param("fraction", 0.25, Verdict.TIME_LIMIT_EXCEEDED, 0.5, id="half"),
+        pytest.param("fraction", 60.0, RIGHT, 1.0, id="enough"),
+    ],
+)
+async def test_a_submission_has_a_limit_of_its_own(
+    sandbox: PooledSandbox,
+    deadline: float,
+    scoring: Scoring,
+    total_cpu_s: float,
+    verdict: Verdict,
+    score: float,
+) -> None:
+    source = "import time\nwhile time.process_time() < 0.2: pass\nprint(1)"
+    tests = (TestCase(b"", b"1"),) * 4
+    submission = Submission(
+        Program("python", source), tests, scoring=scoring, total_cpu_s=total_cpu_s
+    )
+    judgement = await sandbox.judge(submission, deadline=deadline)
+    assert (judgement.verdict, judgement.score, judgement.total) == (verdict, score, 4)
 
 
 FRAGILE = "import sys\nsys.exit(abs(int(open(sys.argv[2]).read()) - int(open(sys.argv[3]).read())))"
@@ -162,7 +190,7 @@ FRAGILE = "import sys\nsys.exit(abs(int(open(sys.argv[2]).read()) - int(open(sys
     ],
 )
 async def test_a_program_cannot_choose_that_its_checker_fails(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict
 ) -> None:
     checker = parse_checker({"name": "program", "language": "python", "source": FRAGILE})
     submission = Submission(Program("python", source), (TestCase(b"", b"7"),), checker)
