@@ -81,7 +81,9 @@ def test_sandbox_fusion_runs_a_program(service: LiveService) -> None:
 def test_sandbox_fusion_failures_are_the_programs_own(
     service: LiveService, code: str, status: str, code_returned: int | None
 ) -> None:
-    got = answer(service, "/run_code", verl_request(code, stdin=None, run_timeout=1))
+    got = answer(
+        service, "/run_code", verl_request(code, stdin=None, run_timeout=1, compile_timeout=60)
+    )
     assert got["status"] == "Failed"
     assert got["run_result"]["status"] == status
     assert isinstance(got["run_result"]["stdout"], str)
