@@ -21,7 +21,7 @@ def dev(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_help_lists_the_verbs() -> None:
     ended = dev("--help")
     assert ended.returncode == 0
-    assert all(verb in ended.stdout for verb in ("setup", "run", "test", "check", "bench"))
+    assert all(verb in ended.stdout for verb in ("setup", "run", "test", "check", "demo", "bench"))
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ def test_help_lists_the_verbs() -> None:
         pytest.param(["fly"], id="unknown-verb"),
         pytest.param([], id="no-verb"),
         pytest.param(["run", "--twice"], id="unknown-flag"),
+        pytest.param(["demo", "chess"], id="unknown-demonstration"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_anything_is_set_up(arguments: list[str]) -> None:
