@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--data", help="JSON lines with `prompt` and `ground_truth`")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--length", type=int, default=1024, help="tokens of a completion, at most")
+    parser.add_argument("--cpu", action="store_true", help="for a try without a GPU")
     options = parser.parse_args()
     data: Any = (
         load_dataset("json", data_files=options.data, split="train")
@@ -47,6 +48,8 @@ def main() -> None:
             max_completion_length=options.length,
             reward_weights=[1.0, 1.0],
             logging_steps=1,
+            use_cpu=options.cpu,
+            bf16=not options.cpu,
         ),
         train_dataset=data,
     )

@@ -27,7 +27,7 @@ def main() -> list[str]:
     def log(_: GRPOTrainer, entry: dict[str, float], *__: object) -> None:
         logged.extend(name for name in entry if name.startswith("rewards/"))
 
-    arguments = ["--model", place, "--steps", "1", "--length", "8"]
+    arguments = ["--model", place, "--steps", "1", "--length", "8", "--cpu"]
     with (
         mock.patch.object(sys, "argv", [str(EXAMPLE), *arguments]),
         mock.patch.object(GRPOTrainer, "log", log),
