@@ -35,7 +35,8 @@ def _parsed(text: str) -> ast.Module:
             return ast.parse(text)
     except SyntaxError as error:
         raise ValueError(f"line {error.lineno}: {error.msg}") from None
-    except (RecursionError, MemoryError, ValueError):
+    # SystemError: CPython 3.11 miscounts its depth after a text that was too deep.
+    except (RecursionError, MemoryError, SystemError, ValueError):
         raise ValueError("it cannot be parsed") from None
 
 
