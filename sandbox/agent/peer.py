@@ -11,7 +11,8 @@ import sys
 import threading
 from typing import Any
 
-from sandbox.agent.codec import BadValue, Codec
+from sandbox.agent.codec import Codec
+from sandbox.agent.forms import BadValue
 from sandbox.agent.link import Link, LinkBroken
 from sandbox.agent.remote import SPECIAL, is_remote, number_of, remote_class, stand_in
 
