@@ -24,6 +24,7 @@ from sandbox.submission import (
     Judgement,
     Submission,
     TestCase,
+    TestCode,
     TestResult,
     Verdict,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "Status",
     "Submission",
     "TestCase",
+    "TestCode",
     "TestResult",
     "Verdict",
     "installed_languages",

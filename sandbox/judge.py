@@ -6,10 +6,8 @@ one input at a time, and hands back bytes.
 """
 
 import re
-from dataclasses import replace
 
 from sandbox.base import (
-    MAX_LIMITS,
     CheckerFailed,
     Limits,
     Program,
@@ -20,7 +18,8 @@ from sandbox.base import (
 )
 from sandbox.pool import SlotPool
 from sandbox.progress import Progress
-from sandbox.submission import Judgement, Submission, Verdict
+from sandbox.submission import Judgement, Submission, TestCode, Verdict
+from sandbox.test_code import judge_test_code
 
 __all__ = ["Verdict", "judge", "run_alone"]
 
@@ -29,9 +28,6 @@ _POINTS = re.compile(rb"points\s+([0-9]+(?:\.[0-9]+)?)")
 CHECKER_LIMITS = Limits(cpu_s=5.0, wall_s=30.0, memory_mb=512)
 """Of a task's own checker program; it reads three files and should be done in a moment."""
 
-PATIENCE = 5
-"""Factor on the wall-clock limit of a run that is repeated because the host starved it."""
-
 
 async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> Judgement:
     """Judge on one slot; when that dies under a test, go on from this test on another slot.
@@ -39,6 +35,8 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
     `deadline` is in Unix seconds. Raises SlotLost when a second slot died, too, and
     DeadlineExceeded.
     """
+    if submission.test_code is not None:
+        return await _judge_by_code(pool, submission, submission.test_code, deadline)
     progress = Progress(submission)
     has_lost_a_slot = False
     while not progress.is_over():
@@ -52,6 +50,15 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
                 raise
             has_lost_a_slot = True
     return progress.judgement()
+
+
+async def _judge_by_code(
+    pool: SlotPool, submission: Submission, code: TestCode, deadline: float
+) -> Judgement:
+    try:
+        return await judge_test_code(pool, submission, code, deadline=deadline)
+    except SlotLost:
+        return await judge_test_code(pool, submission, code, deadline=deadline)
 
 
 async def _run_tests(progress: Progress, pool: SlotPool, deadline: float) -> int | None:
@@ -116,15 +123,14 @@ async def run_alone(
     *,
     call: str | None = None,
 ) -> Run:
-    """Repeat a run that the host starved, with nothing beside it and `PATIENCE`.
+    """Repeat a run that the host starved, with nothing beside it and patience.
 
     Raises SandboxError if the host is too busy even so: then nothing is known about the program.
     """
-    # On a busy host a program that computes needs longer to use up its CPU time.
-    patient = replace(limits, wall_s=min(PATIENCE * limits.wall_s, MAX_LIMITS["wall_s"]))
     async with pool.session(program, deadline=deadline, is_alone=True) as session:
         await session.compile()
-        run = await session.run(stdin, patient, call=call)
+        # On a busy host a program that computes needs longer to use up its CPU time.
+        run = await session.run(stdin, limits.patient(), call=call)
     if run.was_starved:
         raise SandboxError("the host was too busy to time a run, even with no other run beside it")
     return run

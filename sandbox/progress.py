@@ -97,7 +97,7 @@ class Progress:
             run.signal,
             _text(run.stdout[-MAX_TAIL:]),
             _text(run.stderr[-MAX_TAIL:]),
-            points,
+            points=points,
         )
 
     def judgement(self) -> Judgement:

@@ -99,18 +99,44 @@ Test = TestCase | CallCase
 
 
 @dataclass(frozen=True, slots=True)
+class TestCode:
+    """Tests as code. It runs in a jail of its own and uses the program through a link.
+
+    `assert`: plain assertions, at the top or in a function `check`. `unittest`, `pytest`: what
+    these find in it.
+    """
+
+    __test__ = False
+
+    kind: Literal["assert", "unittest", "pytest"]
+    source: str
+    entry_point: str | None = None
+    """The program's function that the code uses by this name, or that `check` is called with."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Beside the test code, where the program cannot see them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
-    """A program with all that decides its verdict. ValueError if it holds no test."""
+    """A program with all that decides its verdict: tests, or one test code instead.
+
+    ValueError if it holds no test.
+    """
 
     program: Program
-    tests: tuple[Test, ...]
+    tests: tuple[Test, ...] = ()
     checker: Checker = Checker()  # noqa: RUF009 (frozen)
     limits: Limits = Limits()  # noqa: RUF009 (frozen)
     scoring: Scoring = "all_or_nothing"
     allow_nonzero_exit: bool = False
+    test_code: TestCode | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could not be judged; without a test everything would pass."""
+        if self.test_code is not None:
+            if self.tests or self.scoring == "groups":
+                raise ValueError("test code comes alone, and has no groups")
+            return
         if not self.tests:
             raise ValueError("tests must hold at least one test case")
         if any(test.weight < 0 for test in self.tests) or not any(t.weight for t in self.tests):
@@ -134,6 +160,10 @@ class TestResult:
     signal: int | None = None
     stdout_tail: str = ""
     stderr_tail: str = ""
+    name: str = ""
+    """Of a test of test code: its function, or its line."""
+    message: str = ""
+    """Of a test of test code: why it did not pass."""
     points: float = 0.0
     """1 if it passed; a checker program may give a part of that for an output that did not."""
 
@@ -147,7 +177,10 @@ class Judgement:
     """0 to 1, by the submission's scoring."""
     passed: int
     total: int
-    """Always the number of tests given; a skipped test is not a passed one."""
+    """Always the number of tests given; a skipped test is not a passed one.
+
+    Test code says itself how many it holds, before the first of them runs.
+    """
     tests: tuple[TestResult, ...]
     compile_output: str = ""
     flags: tuple[str, ...] = ()

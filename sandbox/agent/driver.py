@@ -27,14 +27,14 @@ class NotPlainData(Exception):
 def call(module: ModuleType, entry_point: str, request: bytes) -> None:
     """Call `entry_point` on the arguments in `request`, and send what it returns."""
     arguments = json.loads(request)
-    function = _find(module, entry_point)
+    function = find(module, entry_point)
     result = function(*arguments["args"], **arguments["kwargs"])
     text = json.dumps(_plain(result, 0)).encode()
     while text:
         text = text[os.write(RESULT_FD, text) :]
 
 
-def _find(module: ModuleType, entry_point: str) -> Callable[..., Any]:
+def find(module: ModuleType, entry_point: str) -> Callable[..., Any]:
     """`name`, or `Class.method` of an instance made without arguments.
 
     A bare name that is missing may be a method of a class `Solution`: many data sets are like that.

@@ -10,6 +10,7 @@ import atexit
 import gc
 import importlib
 import io
+import json
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import NoReturn
 
-from sandbox.agent import driver
+from sandbox.agent import driver, serving, trial
 
 WORK = "/box"
 SOURCE = "/box/main.py"
@@ -71,7 +72,8 @@ def warm_up(*, for_judge: bool = False) -> None:
 def become(name: str, argument: str = "") -> NoReturn:
     """Take on a role, on the program in the work directory.
 
-    `main` runs it; `call` calls its function `argument` on the JSON in stdin.
+    `main` runs it; `call` calls its function `argument` on the JSON in stdin; `serve` lets the
+    judge's side of a pair use it; `judge` takes it for test code, and runs that.
     """
     # Our own frames must not count: some programs recurse up to the default limit.
     sys.setrecursionlimit(sys.getrecursionlimit() + _depth() + 3)
@@ -96,7 +98,27 @@ def _call(source: bytes, function: str) -> None:
     driver.call(module, function, request)
 
 
-_ROLES: dict[str, Callable[[bytes, str], None]] = {"main": _main, "call": _call}
+def _serve(source: bytes, _: str) -> None:
+    def load(name: str) -> ModuleType:
+        module = _new_module(name)
+        _execute(source, module)
+        return module
+
+    serving.Program(load).serve()
+
+
+def _judge(source: bytes, _: str) -> None:
+    with open(0, "rb", closefd=False) as file:
+        request = file.read()
+    trial.judge(source, SOURCE, **json.loads(request))
+
+
+_ROLES: dict[str, Callable[[bytes, str], None]] = {
+    "main": _main,
+    "call": _call,
+    "serve": _serve,
+    "judge": _judge,
+}
 
 
 def _execute(source: bytes, module: ModuleType) -> None:

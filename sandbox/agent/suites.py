@@ -1,0 +1,129 @@
+"""
+Test code with test functions: unittest's, by a result class of ours, and pytest's, by a plugin.
+
+Passed is what ran to its end and passed: skipped, expected to fail and deselected are not.
+"""
+
+import builtins
+import sys
+import unittest
+from types import ModuleType
+from typing import Any
+
+from sandbox.agent.judging import Code, Judge, program_names
+from sandbox.agent.report import Report, words
+
+MODULE = "tests"
+
+
+def run_unittest(judge: Judge, report: Report, code: Code) -> None:
+    """Run every `TestCase` of the code."""
+    module = ModuleType(MODULE)
+    module.__file__ = code.file
+    sys.modules[MODULE] = module
+    module.__dict__.update(program_names(judge, code))
+    exec(compile(code.source, code.file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+    tests = list(_flat(suite))
+    report.plan([test.id() for test in tests])
+    result = _Result(judge, report, tests)
+    result.failfast = code.is_fail_fast
+    suite.run(result)
+
+
+def _flat(suite: unittest.TestSuite) -> Any:
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from _flat(test)
+        else:
+            yield test
+
+
+class _Result(unittest.TestResult):
+    """Passes on what a suite finds out."""
+
+    def __init__(self, judge: Judge, report: Report, tests: list[unittest.TestCase]) -> None:
+        super().__init__()
+        self._judge = judge
+        self._report = report
+        self._tests = {id(test): number for number, test in enumerate(tests)}
+
+    def _record(self, test: Any, outcome: Any, message: str = "") -> None:
+        number = self._tests.get(id(test))
+        if number is not None:  # else set-up of a class: its tests are never reached
+            self._report.record(number, outcome, message)
+        if outcome != "passed" and self.failfast:
+            self.stop()
+
+    def addSuccess(self, test: Any) -> None:
+        if self._judge.link.is_broken:
+            self._record(test, "error", "the program had ended")
+        else:
+            self._record(test, "passed")
+
+    def addFailure(self, test: Any, err: Any) -> None:
+        self._record(test, "failed", words(err[1]))
+
+    def addError(self, test: Any, err: Any) -> None:
+        self._record(test, "error", words(err[1]))
+
+    def addSkip(self, test: Any, reason: str) -> None:
+        self._record(test, "skipped", reason)
+
+    def addExpectedFailure(self, test: Any, err: Any) -> None:
+        self._record(test, "skipped", "expected to fail, and did")
+
+    def addUnexpectedSuccess(self, test: Any) -> None:
+        self._record(test, "failed", "expected to fail, and did not")
+
+    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+        if err is not None:
+            outcome = "failed" if issubclass(err[0], test.failureException) else "error"
+            self._record(test, outcome, words(err[1]))
+
+
+def run_pytest(judge: Judge, report: Report, code: Code) -> None:
+    """Run every test that pytest collects from the code."""
+    import pytest
+
+    for name, value in program_names(judge, code).items():
+        if not hasattr(builtins, name):  # pytest imports the code itself
+            setattr(builtins, name, value)
+    plugin = _Plugin(judge, report)
+    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--tb=no", code.file]
+    pytest.main([*options, "-x"] if code.is_fail_fast else options, plugins=[plugin])
+    if plugin.trouble is not None:
+        raise plugin.trouble
+
+
+class _Plugin:
+    """Passes on what pytest finds out."""
+
+    def __init__(self, judge: Judge, report: Report) -> None:
+        self._judge = judge
+        self._report = report
+        self._numbers: dict[str, int] = {}
+        self.trouble: BaseException | None = None
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        """All tests are known."""
+        self._numbers = {item.nodeid: number for number, item in enumerate(session.items)}
+        self._report.plan(list(self._numbers))
+
+    def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> None:
+        """Keep what kept the code from being collected."""
+        if node.nodeid not in self._numbers:
+            self.trouble = call.excinfo.value
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Each test has three phases."""
+        outcome = {"passed": "passed", "skipped": "skipped"}.get(report.outcome, "failed")
+        if hasattr(report, "wasxfail"):
+            outcome = "skipped"
+        if outcome == "passed" and (report.when != "call" or self._judge.link.is_broken):
+            outcome = "error" if self._judge.link.is_broken else ""
+        if outcome == "failed" and report.when != "call":
+            outcome = "error"
+        if outcome:
+            number = self._numbers[report.nodeid]
+            self._report.record(number, outcome, str(report.longrepr or ""))  # type: ignore[arg-type]

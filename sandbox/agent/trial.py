@@ -1,0 +1,40 @@
+"""
+The judge's role: one run of test code against the program at the other end of the link.
+"""
+
+import sys
+import unittest
+
+from sandbox.agent import asserting, suites
+from sandbox.agent.judging import Code, Judge, ProgramFinder
+from sandbox.agent.link import LinkBroken
+from sandbox.agent.report import Report, words
+
+RECURSION_LIMIT = 10_000
+"""What tests and program do in turns nests deeply."""
+
+_RUN = {"assert": asserting.run, "unittest": suites.run_unittest, "pytest": suites.run_pytest}
+
+
+def judge(
+    source: bytes, file: str, *, kind: str, entry_point: str | None, is_fail_fast: bool
+) -> None:
+    """Run test code of this kind and report on descriptor 3."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
+    unittest.main = lambda *_, **__: None  # type: ignore[assignment]  # we run them
+    side, report, message = Judge(), Report(), ""
+    sys.meta_path.append(ProgramFinder(side))
+    try:
+        _RUN[kind](side, report, Code(source, file, entry_point, is_fail_fast))
+    except LinkBroken as error:
+        message = str(error)
+    except BaseException as error:
+        message = words(error)
+    if message and (side.missing is not None or not side.uses) and not side.link.is_broken:
+        report.fault(f"the test code fails by itself: {message}")
+    elif not side.uses and not side.link.is_broken:
+        report.fault("the test code never uses the program")
+    elif not message and report.is_empty():
+        report.fault("the test code holds no test")
+    else:
+        report.finish(sorted(side.flags), message)
