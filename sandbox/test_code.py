@@ -11,8 +11,9 @@ from typing import Any
 
 from sandbox.base import CheckerFailed, Pair, Program, Roles, Run, SandboxError, Status
 from sandbox.flags import flags_of_source
-from sandbox.pool import Session, SlotPool
+from sandbox.pool import SlotPool
 from sandbox.submission import Judgement, Submission, TestCode, TestResult, Verdict
+from sandbox.two_box import Uncallable, boxes
 
 MAX_TESTS = 5_000
 MAX_TAIL = 500
@@ -53,12 +54,15 @@ class Trial:
     judge: Program
     stdin: bytes = b""
     roles: Roles = Roles()  # noqa: RUF009 (frozen)
+    is_typed_by_program: bool = False
+    """Whether the judge holds signatures of the program's, and may fail to compile with them."""
 
 
 def trial_of(submission: Submission, code: TestCode) -> Trial:
-    """The two sides for this language."""
+    """The two sides for this language. Uncallable if there is nothing that the tests could call."""
     if submission.program.language != "python":
-        raise ValueError(f"test code in {submission.program.language} cannot be run")
+        program, judge = boxes(submission.program, code.source, code.entry_point)
+        return Trial(program, judge, is_typed_by_program=True)
     request = {
         "kind": code.kind,
         "entry_point": code.entry_point,
@@ -79,7 +83,10 @@ async def judge_test_code(
 
     Raises CheckerFailed if the test code fails by itself, SlotLost and DeadlineExceeded.
     """
-    trial = trial_of(submission, code)
+    try:
+        trial = trial_of(submission, code)
+    except Uncallable as reason:
+        return _not_compiled(submission, Run(Status.COMPILE_ERROR, stderr=str(reason).encode()))
     compiled, pair = await _run(pool, submission, trial, deadline)
     if pair is not None and pair.program.was_starved:
         patient = replace(submission, limits=submission.limits.patient())
@@ -103,14 +110,12 @@ async def _run(
         compiled = await session.compile()
         if compiled.status is not Status.OK:
             return compiled, None
-        await _load_judge(session, trial.judge)
+        loaded = await session.compile(trial.judge)
+        if loaded.status is not Status.OK and trial.is_typed_by_program:
+            return loaded, None
+        if loaded.status is not Status.OK:
+            raise CheckerFailed(f"the test code does not compile: {loaded.stderr[:500]!r}")
         return compiled, await session.run_pair(trial.stdin, submission.limits, roles=trial.roles)
-
-
-async def _load_judge(session: Session, judge: Program) -> None:
-    loaded = await session.compile(judge)
-    if loaded.status is not Status.OK:
-        raise CheckerFailed(f"the test code does not compile: {loaded.stderr[:500]!r}")
 
 
 def read_report(text: bytes) -> Report:

@@ -18,24 +18,38 @@ which only the judge's jail can write, see `agent.report`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from sandbox.base import Program
 from sandbox.two_box import cpp, java, javascript, rust
 from sandbox.two_box.base import MAX_SOURCE, Sources, Uncallable
 
-__all__ = ["LANGUAGES", "Uncallable", "boxes"]
+__all__ = ["LANGUAGES", "Uncallable", "boxes", "check_test_code"]
 
-_Split = Callable[[str, str, str | None], Sources]
+MAX_TEST_CODE = 262_144
+"""Characters: each submission's tests are read anew."""
 
-LANGUAGES: Mapping[str, _Split] = {
-    "javascript": javascript.split,
-    "typescript": javascript.split,
-    "cpp": cpp.split,
-    "cpp20": cpp.split,
-    "java": java.split,
-    "rust": rust.split,
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """How one language is split, and how its test code is looked at before."""
+
+    split: Callable[[str, str, str | None], Sources]
+    check: Callable[[str], None]
+
+
+_JAVASCRIPT = Adapter(javascript.split, javascript.check)
+_CPP = Adapter(cpp.split, cpp.check)
+
+LANGUAGES: Mapping[str, Adapter] = {
+    "javascript": _JAVASCRIPT,
+    "typescript": _JAVASCRIPT,
+    "cpp": _CPP,
+    "cpp20": _CPP,
+    "java": Adapter(java.split, java.check),
+    "rust": Adapter(rust.split, rust.check),
 }
-"""How each language is split."""
+"""The languages beside Python whose test code can be run."""
 
 
 def boxes(program: Program, test_code: str, entry_point: str | None) -> tuple[Program, Program]:
@@ -45,8 +59,22 @@ def boxes(program: Program, test_code: str, entry_point: str | None) -> tuple[Pr
     """
     if len(program.source) > MAX_SOURCE:
         raise Uncallable(f"a program that tests call must not be longer than {MAX_SOURCE}")
-    sources = LANGUAGES[program.language](program.source, test_code, entry_point)
+    sources = LANGUAGES[program.language].split(program.source, test_code, entry_point)
     return (
         Program(program.language, sources.program),
         Program(program.language, sources.judge),
     )
+
+
+def check_test_code(language: str, kind: str, test_code: str) -> None:
+    """ValueError for test code that could never be run, whatever the submission is."""
+    if language == "python":
+        return
+    if language not in LANGUAGES:
+        known = ", ".join(("python", *LANGUAGES))
+        raise ValueError(f"test code is run in {known}, not in {language}")
+    if kind != "assert":
+        raise ValueError(f"in {language}, test code has the kind assert")
+    if len(test_code) > MAX_TEST_CODE:
+        raise ValueError(f"test_code: longer than {MAX_TEST_CODE} characters")
+    LANGUAGES[language].check(test_code)

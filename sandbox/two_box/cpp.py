@@ -19,7 +19,7 @@ from sandbox.two_box.cpp_types import (
     macros,
     read_function,
 )
-from sandbox.two_box.tokens import Cursor, NotThis, Token, end_of_group, tokenize
+from sandbox.two_box.tokens import Cursor, NotThis, Token, check_brackets, end_of_group, tokenize
 
 _LIBRARY_TEXT = """
 abort abs accumulate acos advance alignof all_of any_of apply as_const asin assert atan atan2 atof
@@ -86,6 +86,14 @@ def split(source: str, test_code: str, entry_point: str | None) -> Sources:
         program=_program(source, defined_macros, cases),
         judge=_judge(test_code, tests, stubs, list(hidden)),
     )
+
+
+def check(test_code: str) -> None:
+    """ValueError for test code that is not well formed or calls nothing."""
+    tests = tokenize(test_code, "cpp")
+    check_brackets(tests)
+    if not names_to_call([*tests, *_in_directives(test_code)], None):
+        raise ValueError("test_code: it calls nothing that it does not define itself")
 
 
 def names_to_call(tests: list[Token], entry_point: str | None) -> set[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sandbox.two_box.base import Sources, Uncallable, runtime
-from sandbox.two_box.tokens import Cursor, NotThis, Token, end_of_group, tokenize
+from sandbox.two_box.tokens import Cursor, NotThis, Token, check_brackets, end_of_group, tokenize
 
 _IMPORTS = "".join(
     f"import {package}.*;\n"
@@ -103,6 +103,14 @@ def split(source: str, test_code: str, entry_point: str | None) -> Sources:
         ),
         judge=_judge(test_code, tests, stubs, named),
     )
+
+
+def check(test_code: str) -> None:
+    """ValueError for test code that is not well formed or has no main."""
+    tests = tokenize(test_code, "java")
+    check_brackets(tests)
+    if not main_class(tests):
+        raise ValueError("test_code: no class with a method `public static void main(String[])`")
 
 
 def _declared(tokens: list[Token]) -> set[str]:
@@ -301,7 +309,7 @@ def _judge(test_code: str, tests: list[Token], stubs: str, named: list[str]) -> 
 
 
 def main_class(tests: list[Token]) -> str:
-    """The class of the test code that has a `main`; Main if none has."""
+    """The class of the test code that has a `main`; empty if none has."""
     current, depth, found = "", 0, ""
     for at, token in enumerate(tests):
         depth += (token.text == "{") - (token.text == "}")
@@ -309,4 +317,4 @@ def main_class(tests: list[Token]) -> str:
             current = tests[at + 1].text
         if depth == 1 and token.text == "main" and tests[at - 1].text == "void":
             found = found or current
-    return found or "Main"
+    return found

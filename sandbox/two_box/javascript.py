@@ -10,7 +10,7 @@ import re
 
 from sandbox.two_box.base import Sources, runtime
 
-_COMMENT = re.compile(r"/\*.*?\*/|(?<![:\\])//[^\n]*", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|(?<![:\\])//[^\n]*", re.DOTALL)
 _NAME = re.compile(r"(?:(?<![\w$.])|(?<=\.\.\.))[A-Za-z_$][\w$]*", re.ASCII)
 
 MAX_NAMES = 2000
@@ -35,6 +35,12 @@ def names_to_ask(test_code: str, entry_point: str | None) -> list[str]:
     if entry_point is not None:
         found = {entry_point.partition(".")[0]: None} | found
     return [name for name in found if name not in _NOT_NAMES][:MAX_NAMES]
+
+
+def check(test_code: str) -> None:
+    """ValueError for test code that names nothing a submission could define."""
+    if not names_to_ask(test_code, None):
+        raise ValueError("test_code: it calls nothing")
 
 
 def split(source: str, test_code: str, entry_point: str | None) -> Sources:

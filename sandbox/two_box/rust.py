@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from sandbox.two_box.base import Sources, Uncallable, runtime
 from sandbox.two_box.rust_types import Function, read_function
-from sandbox.two_box.tokens import Cursor, NotThis, Token, end_of_group, tokenize
+from sandbox.two_box.tokens import Cursor, NotThis, Token, check_brackets, end_of_group, tokenize
 
 _PRELUDE = (
     "#[allow(unused_imports)] use std::collections::*;\n"
@@ -41,6 +41,14 @@ def split(source: str, test_code: str, entry_point: str | None) -> Sources:
         program=_program(source, functions),
         judge=_judge(test_code, tests, functions),
     )
+
+
+def check(test_code: str) -> None:
+    """ValueError for test code that is not well formed or holds no test."""
+    tests = tokenize(test_code, "rust")
+    check_brackets(tests)
+    if not _Opener(test_code, tests).opened()[1]:
+        raise ValueError("test_code: no function marked #[test], and no main")
 
 
 def names_to_call(tests: list[Token], entry_point: str | None) -> set[str]:

@@ -121,3 +121,17 @@ def end_of_group(tokens: list[Token], at: int) -> int:
             if depth == 0:
                 return index + 1
     return len(tokens)
+
+
+def check_brackets(tokens: list[Token]) -> None:
+    """ValueError where test code opens or closes a bracket that has no partner."""
+    expected: list[str] = []
+    for token in tokens:
+        if token.kind != "mark":
+            continue
+        if token.text in OPENING:
+            expected.append(OPENING[token.text])
+        elif token.text in OPENING.values() and (not expected or expected.pop() != token.text):
+            raise ValueError(f"test_code: {token.text} at {token.at} closes nothing")
+    if expected:
+        raise ValueError(f"test_code: {expected[-1]} is missing at its end")
