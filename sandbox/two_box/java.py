@@ -6,6 +6,7 @@ ambiguous and does not compile: a submission's own `Math` cannot get between a r
 comparison. The class that the task names as its entry point is imported by its name.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -55,6 +56,7 @@ _EXCEPTIONS: Mapping[str, str] = {
     "IOException": "java.io.IOException",
 }
 _MODIFIERS = ("public", "protected", "private", "static", "final", "synchronized", "strictfp")
+_TYPE_ARGUMENTS = re.compile(r"<.*>")
 _MAX_DEPTH = 12
 _MAX_PARAMETERS = 20
 
@@ -272,7 +274,7 @@ def _stub(owner: str, method: Method, number: int) -> str:
         made = f"handle = RulegradeJudge.ask(Integer.class, {number}{given});"
         return f"public {owner}({head}){throws} {{ {made} }}"
     given = given if method.is_static else f", handle{given}"
-    erased = method.result.partition("<")[0] + "[]" * method.result.count("[]")
+    erased = _TYPE_ARGUMENTS.sub("", method.result)
     boxed = {"void": "Void", **_BOXES}.get(method.result, erased)
     ask = f"RulegradeJudge.ask({boxed}.class, {number}{given})"
     body = f"{ask};" if method.result == "void" else f"return ({method.result}) {ask};"

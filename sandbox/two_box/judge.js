@@ -7,7 +7,6 @@
 
 const RESULT = 3;
 const standIns = new Map();
-const numbers = new WeakMap();
 const callbacks = [];
 let calls = 0;
 let failed = 0;
@@ -24,9 +23,7 @@ function giveUp(why) {
   process.reallyExit(1);
 }
 
-function refer(value, inner) {
-  const kind = typeof value === "function" ? "function" : "thing";
-  if (numbers.has(value)) return { [kind]: numbers.get(value) };
+function refer(value) {
   if (typeof value !== "function") {
     throw new TypeError("an argument of this class cannot be handed to the program");
   }
@@ -59,7 +56,7 @@ function standIn(kind, thing) {
     defineProperty: opaque,
     deleteProperty: opaque,
   });
-  numbers.set(proxy, thing);
+  foreign.set(proxy, { [kind]: thing });
   return proxy;
 }
 
@@ -67,7 +64,7 @@ const TO_TEXT = ["toString", "toLocaleString", "valueOf", "toJSON", "constructor
 
 function property(kind, thing, key) {
   if (key === Symbol.hasInstance) {
-    return (value) => numbers.has(value) && ask({ op: "is", thing }, [value]) === true;
+    return (value) => foreign.has(value) && ask({ op: "is", thing }, [value]) === true;
   }
   if (typeof key === "symbol" || TO_TEXT.includes(key)) return opaque();
   if (kind === "thing" && key === "then") return undefined;
@@ -122,7 +119,7 @@ function answerCallback(message) {
 
 // Makes an argument of the test's what the call made of it, keeping the objects that it consists of.
 function merge(mine, theirs) {
-  if (mine === null || typeof mine !== "object" || numbers.has(mine)) return theirs;
+  if (mine === null || typeof mine !== "object" || foreign.has(mine)) return theirs;
   if (Object.getPrototypeOf(mine) !== Object.getPrototypeOf(Object(theirs))) return theirs;
   if (mine instanceof Map || mine instanceof Set) {
     mine.clear();

@@ -6,6 +6,7 @@ found in the text and run one after the other, without the compiler's own test h
 says how tests ended on stdout and by an exit status only.
 """
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ _PRELUDE = (
     "#[allow(unused_imports)] use std::collections::*;\n"
     "#[allow(unused_imports)] use std::{cmp::*, fmt, iter, mem, str::FromStr};\n"
 )
+_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MAIN = "rulegrade_tests_main"
 _LIBRARY = frozenset(("Some", "Ok", "Err", "drop", "max", "min", "swap", "replace", "take", "main"))
 
@@ -26,7 +28,8 @@ class Test:
     """A test function of the test code."""
 
     path: str
-    should_panic: bool
+    should_panic: str | None
+    """A literal that the message has to hold."""
 
 
 def split(source: str, test_code: str, entry_point: str | None) -> Sources:
@@ -139,7 +142,7 @@ def _judge(test_code: str, tokens: list[Token], functions: list[Function]) -> st
 
 def _entry(test: Test) -> str:
     run = f"|| rulegrade::Outcome::check({test.path}())"
-    should_panic = "true" if test.should_panic else "false"
+    should_panic = f"Some({test.should_panic})" if test.should_panic else "None"
     return f'rulegrade::Test {{ name: "{test.path}", run: {run}, should_panic: {should_panic} }}'
 
 
@@ -164,7 +167,7 @@ class _Opener:
             self._modules = [(name, end) for name, end in self._modules if at < end]
             at = self._step(at)
         if any(edit[2] == _MAIN for edit in self._edits) and not self._tests:
-            self._tests.append(Test(_MAIN, should_panic=False))
+            self._tests.append(Test(_MAIN, should_panic=None))
         text = self._text
         for start, end, replacement in sorted(self._edits, reverse=True):
             text = text[:start] + replacement + text[end:]
@@ -199,8 +202,9 @@ class _Opener:
         if any(attribute.startswith("ignore") for attribute in self._attributes):
             return
         path = "::".join([*(module for module, _ in self._modules), name])
-        should_panic = any(a.startswith("should_panic") for a in self._attributes)
-        self._tests.append(Test(path, should_panic))
+        panics = [a for a in self._attributes if a.startswith("should_panic")]
+        expected = [literal for a in panics for literal in _LITERAL.findall(a)]
+        self._tests.append(Test(path, (*expected, '""')[0] if panics else None))
 
     def _publish(self, at: int) -> None:
         if at == 0 or self._tokens[at - 1].text not in ("pub", ")"):

@@ -5,10 +5,8 @@
 
 const things = [];
 const numbers = new Map();
-const callbacks = new WeakMap();
 
-function refer(value, inner) {
-  if (callbacks.has(value)) return { callback: callbacks.get(value) };
+function refer(value) {
   if (!numbers.has(value)) {
     numbers.set(value, things.length);
     things.push(value);
@@ -16,11 +14,11 @@ function refer(value, inner) {
   return { [typeof value === "function" ? "function" : "thing"]: numbers.get(value) };
 }
 
-function resolve(kind, content, inner) {
+function resolve(kind, content) {
   if (kind === "thing" || kind === "function") return things[content];
   if (kind === "callback") {
     const callback = (...args) => callBack(content, args);
-    callbacks.set(callback, content);
+    foreign.set(callback, { callback: content });
     return callback;
   }
   throw new TypeError(`nothing is called ${kind}`);

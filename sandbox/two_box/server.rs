@@ -3,7 +3,6 @@
 // All of this is at the mercy of the submission, which stands in the same program. It can send
 // what it likes; what arrives is data to the judge.
 
-use std::any::Any;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 pub type Answer = for<'a> fn(u32, &mut Reader<'a>, &mut Vec<u8>) -> Result<(), Broken>;
@@ -28,10 +27,4 @@ pub fn serve(answer: Answer) -> Result<(), Broken> {
         }
         send(&out)?;
     }
-}
-
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    text.chars().take(10_000).collect()
 }

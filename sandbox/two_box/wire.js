@@ -49,6 +49,9 @@ const TYPED = [
   Float32Array, Float64Array, BigInt64Array, BigUint64Array,
 ];
 
+// How a stand-in for something in the other box is written.
+const foreign = new WeakMap();
+
 // `refer` says how a function, a promise or an object with a class of its own is written.
 function encode(value, refer, depth = 0) {
   if (depth > MAX_DEPTH) throw new RangeError("a value is nested too deeply");
@@ -67,9 +70,10 @@ function encode(value, refer, depth = 0) {
     case "symbol":
       throw new TypeError("a symbol is no plain data");
     case "function":
-      return refer(value, inner);
+      return foreign.has(value) ? foreign.get(value) : refer(value);
   }
   if (value === null) return null;
+  if (foreign.has(value)) return foreign.get(value);
   if (Array.isArray(value)) {
     const items = [];
     for (let i = 0; i < value.length; i++) items.push(i in value ? inner(value[i]) : { hole: 0 });
@@ -85,7 +89,7 @@ function encode(value, refer, depth = 0) {
   if (prototype === Date.prototype) return { date: inner(value.getTime()) };
   const typed = TYPED.findIndex((kind) => prototype === kind.prototype);
   if (typed >= 0) return { typed: [typed, Array.from(value, inner)] };
-  return refer(value, inner);
+  return refer(value);
 }
 
 function fromPairs(object, pairs) {

@@ -3,6 +3,7 @@
 // Both ends know a value's type, so the bytes hold no types; a reader takes nothing beyond the end
 // of its frame. References to text point into the frame that they came in.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::hash::Hash;
@@ -271,3 +272,9 @@ macro_rules! tuples {
 }
 
 tuples! { () (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) }
+
+pub fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    text.chars().take(10_000).collect()
+}

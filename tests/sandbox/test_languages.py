@@ -1,16 +1,12 @@
 """Every language compiles, answers, fails and is limited as a judge expects, in its own image."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-import pytest_asyncio
 
 from sandbox import DockerSandbox, Limits, Program, SandboxError, Status, installed_languages
-from sandbox.docker import Engine
 from sandbox.images.build import image_tag
 from sandbox.languages import LANGUAGES
-from tests.conftest import missing
 from tests.sandbox.sandbox_cases import Row, read
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -36,17 +32,6 @@ STATUS = {
 
 PATIENT = Limits(cpu_s=10.0, wall_s=60.0)
 SHORT = Limits(cpu_s=1.0, wall_s=60.0)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def full_sandbox(docker_engine: None) -> AsyncIterator[DockerSandbox]:
-    engine = Engine()
-    is_there = engine.has_image(image_tag("full"))
-    engine.close()
-    if not is_there:
-        missing("full-image", "run `rulegrade sandbox build --flavour full` (2.8 GB)")
-    async with DockerSandbox(image_tag("full"), slots=2) as sandbox:
-        yield sandbox
 
 
 def _stdin(row: Row) -> bytes:
