@@ -2,8 +2,9 @@
 """
 Prepares an environment on a machine that has only Python 3.11 or later, then runs one verb.
 
-Standard library only. What it makes lies in .venv, .tools and run beside this file; on Debian as
-root it also installs and starts a Docker engine where there is none.
+Standard library only. What it makes lies in .venv, .tools and run beside this file. On Debian as
+root it also installs what is missing: for `test` a Docker engine, for `run` where no engine answers
+a compiler.
 """
 
 import sys
@@ -19,8 +20,9 @@ from pathlib import Path
 
 from provision.console import Log, SetupError, say
 from provision.debian import ensure_program
-from provision.engine import ensure_engine
+from provision.engine import engine_answers, ensure_engine
 from provision.environment import prepare
+from provision.host import ensure_host_can_run_programs
 from provision.redis_server import ensure_redis
 from provision.service import refuse_busy_port, running_service, serve_example
 
@@ -43,9 +45,9 @@ VERBS = {
     "check": "run lint, layer rules and types",
     "bench": "measure one part on this machine; further arguments go to the measurement",
 }
-OVER_HTTP = ("service", "corpora")
+OVER_HTTP = ("service", "corpora", "sandbox")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "rules", "math_answers")
+BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages")
 
 
 def main() -> int:
@@ -92,8 +94,7 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
     )
     if measure and options.part not in OVER_HTTP:
         return _call(*measure, *rest)
-    ensure_engine(bin_dir, log=LOG)
-    _build_image(bin_dir)
+    _prepare_for_programs(bin_dir)
     if measure:
         with running_service(ROOT, bin_dir, port=options.port) as (_, url):
             return _call(*measure, "--url", url, *rest)
@@ -113,6 +114,7 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
     """Run checks and tests. What this machine cannot have is skipped and named at the end."""
     parts: dict[str, Callable[[], None]] = {
         "docker": lambda: ensure_engine(bin_dir, log=LOG),
+        "local": lambda: ensure_host_can_run_programs(log=LOG),
         "redis": lambda: ensure_redis(TOOLS, log=LOG),
         "curl": lambda: ensure_program("curl", log=LOG),
     }
@@ -133,6 +135,20 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
         say(f"Skipped every test that needs {name}.\n{reason}")
     say("FAILED" if failed else "Passed")
     return int(failed != 0)
+
+
+def _prepare_for_programs(bin_dir: Path) -> None:
+    """Use the engine that answers; where none does, or it has no image, programs run here."""
+    if engine_answers(bin_dir):
+        try:
+            _build_image(bin_dir)
+        except SetupError as error:
+            say(f"Programs will run without containers: there is no image.\n{error}")
+        else:
+            return
+    else:
+        say("No container engine answers: programs will run on this machine, in a jail of its own")
+    ensure_host_can_run_programs(log=LOG)
 
 
 def _build_image(bin_dir: Path) -> None:

@@ -43,7 +43,9 @@ def main() -> int:
         print(f"{options.url} gave no rewards: {error}", file=sys.stderr)
         return 2
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    return report(answer, tasks, rows)
+    status = report(answer, tasks, rows)
+    print(isolation(options.url))
+    return status
 
 
 def send(url: str, tasks: Json, items: list[Json]) -> Json:
@@ -56,6 +58,15 @@ def send(url: str, tasks: Json, items: list[Json]) -> Json:
         raise httpx.HTTPError(f"{response.status_code} {response.text[:500]}")
     answer: Json = response.json()
     return answer
+
+
+def isolation(url: str) -> str:
+    """What kept the programs of the batch from everything else."""
+    ready: Json = httpx.get(f"{url}/readyz", timeout=30, trust_env=False).json()
+    found = ready.get("isolation")
+    if not found:
+        return "isolation: none, no program is run"
+    return f"isolation: {found['backend']}, jail {found['level']}, {found['limits']}"
 
 
 def report(answer: Json, tasks: Json, rows: list[Json]) -> int:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from provision.console import Log, SetupError, say
@@ -29,12 +30,12 @@ def ensure_program(name: str, *, log: Log) -> None:
     install(name, log=log)
 
 
-def install(package: str, *, log: Log) -> None:
-    """Install `package` without its recommendations. SetupError after three tries."""
-    say(f"Installing the Debian package {package}")
+def install(*packages: str, log: Log) -> None:
+    """Install `packages` without what they recommend. SetupError after three tries."""
+    say(f"Installing from Debian: {' '.join(packages)}")
     for attempt in range(1, TRIES + 1):
         try:
-            _install(package, log)
+            _install(packages, log)
         except SetupError:
             if attempt == TRIES:
                 raise
@@ -43,13 +44,13 @@ def install(package: str, *, log: Log) -> None:
             return
 
 
-def _install(package: str, log: Log) -> None:
+def _install(packages: Sequence[str], log: Log) -> None:
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     log.run(["apt-get", "update", "-q"], env=env)
     log.run(
         [
             *("apt-get", "install", "-qy", "--no-install-recommends"),
-            *("-o", "DPkg::Lock::Timeout=300", package),
+            *("-o", "DPkg::Lock::Timeout=300", *packages),
         ],
         env=env,
     )

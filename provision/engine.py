@@ -24,16 +24,17 @@ PROBE = "from sandbox.docker import Engine; Engine().close()"
 
 def ensure_engine(bin_dir: Path, *, log: Log) -> None:
     """Return once an engine answers; SetupError says why none does and what to do."""
-    if _answers(bin_dir):
+    if engine_answers(bin_dir):
         return
     _refuse_where_not_ours()
     if not shutil.which("dockerd"):
         debian.install("docker.io", log=log)
-    if not _answers(bin_dir):
+    if not engine_answers(bin_dir):
         _start(bin_dir, log)
 
 
-def _answers(bin_dir: Path) -> bool:
+def engine_answers(bin_dir: Path) -> bool:
+    """Whether the sandbox can reach an engine."""
     try:
         probe = subprocess.run(
             [bin_dir / "python", "-I", "-c", PROBE], capture_output=True, timeout=PROBE_TIMEOUT_S
@@ -138,7 +139,7 @@ def _wait(bin_dir: Path, *, process: subprocess.Popen[bytes] | None, said: str) 
     """Wait until the engine answers; `process` ending first is an answer too."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and (process is None or process.poll() is None):
-        if _answers(bin_dir):
+        if engine_answers(bin_dir):
             return
         time.sleep(1)
     raise SetupError(f"No Docker engine answered within {START_TIMEOUT_S:.0f} s. {said}".rstrip())

@@ -156,7 +156,7 @@ class Plan:
         return tuple(_rule(spec, f"{where}.{i}", self._languages) for i, spec in enumerate(specs))
 
 
-def cut(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[list[Evaluation]]]:
+def cut(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[Evaluation]]:
     """Chunks of at most 16 evaluations with one reference, so that a worker parses it once."""
     counted: set[int] = set()
     return [
@@ -166,15 +166,13 @@ def cut(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[list[
     ]
 
 
-def singles(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[list[Evaluation]]]:
+def singles(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[Evaluation]]:
     """A program is a job of its own: all its test cases, one sandbox slot."""
     counted: set[int] = set()
     return [_job("sandbox", [evaluation], deadline, counted) for evaluation in evaluations]
 
 
-def _job(
-    kind: str, chunk: list[Evaluation], deadline: float, counted: set[int]
-) -> Job[list[Evaluation]]:
+def _job(kind: str, chunk: list[Evaluation], deadline: float, counted: set[int]) -> Job[Evaluation]:
     """A job whose size leaves out the texts that other jobs of the batch hold already.
 
     Tests can be megabytes, and a group of a hundred completions holds them once.
@@ -182,12 +180,12 @@ def _job(
     texts = {id(text): text for evaluation in chunk for text in evaluation.texts}
     size = sum(len(text) for key, text in texts.items() if key not in counted)
     counted.update(texts)
-    return Job(uuid4().hex, kind, chunk, len(chunk), size, deadline)
+    return Job(uuid4().hex, kind, chunk, size, deadline)
 
 
 def time_left(deadline: float) -> float:
-    """Seconds until `deadline` (Unix seconds), never negative."""
-    return max(0.0, deadline - time.time())
+    """Seconds until `deadline` (`time.monotonic()`), never negative."""
+    return max(0.0, deadline - time.monotonic())
 
 
 def _slices(run: Iterable[Evaluation]) -> Iterator[list[Evaluation]]:

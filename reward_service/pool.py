@@ -130,8 +130,9 @@ class Pool:
     ) -> tuple[Outcome, float]:
         """Apply one rule; the outcome, and the seconds it ran.
 
-        `deadline` is in Unix seconds; whatever happens, there is an outcome by then. `put_aside`
-        is called when the attempt turns out to be slow, so that others may be sent meanwhile.
+        `deadline` is on the monotonic clock; whatever happens, there is an outcome by then.
+        `put_aside` is called when the attempt turns out to be slow, so that others may be sent
+        meanwhile.
         """
         started: list[float] = []
         outcome = await self._apply(evaluation, deadline, started, put_aside)

@@ -6,20 +6,26 @@ is answered with `sandbox_unavailable`, never with a number.
 """
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import structlog
 
 from reward_service.chunks import Evaluation, time_left
 from reward_service.errors import InfraError, SandboxDown
-from reward_service.verdicts import Failure, Outcome, Score
+from reward_service.run_schemas import RunSpec
+from reward_service.runs import EXECUTE, facts_of, limits_of, program_of, spec_of, stdin_of
+from reward_service.verdicts import Failure, Outcome, Ran, Score
 from reward_service.verifiers.apply import crashed, verifier_of
 from reward_service.verifiers.code import Code
 from sandbox import (
+    CheckerFailed,
     DeadlineExceeded,
-    DockerSandbox,
+    PooledSandbox,
     SandboxError,
     SandboxUnavailable,
+    Submission,
     installed_languages,
 )
 
@@ -29,12 +35,16 @@ log = structlog.get_logger()
 
 
 class Programs:
-    """Scores the programs in completions. `sandbox` is None where code is switched off."""
+    """Scores the programs in completions.
 
-    def __init__(self, sandbox: DockerSandbox | None) -> None:
-        self._sandbox = sandbox
+    `make` chooses a sandbox, and may block; it is None where code is switched off.
+    """
+
+    def __init__(self, make: Callable[[], PooledSandbox] | None) -> None:
+        self._make = make
+        self._sandbox: PooledSandbox | None = None
         self._tried = asyncio.Event()
-        self.languages: Mapping[str, str] | None = None if sandbox else {}
+        self.languages: Mapping[str, str] | None = None if make else {}
         """Version by name of what can be run; None until the sandbox has told."""
         self._why_down = "code rewards are switched off (RULEGRADE_SANDBOX_BACKEND=off)"
         self.is_up = False
@@ -42,21 +52,35 @@ class Programs:
     @property
     def state(self) -> str:
         """`ok`, `off`, `starting`, or `down: why`."""
-        if self._sandbox is None:
+        if self._make is None:
             return "off"
-        if self.is_up:
-            trouble = self._sandbox.trouble
-            return "ok" if trouble is None else f"down: {trouble}"
-        return f"down: {self._why_down}" if self._tried.is_set() else "starting"
+        if not self._tried.is_set():
+            return "starting"
+        return "ok" if self.trouble is None else f"down: {self.trouble}"
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no program can be run although code is not switched off; None while it can be."""
+        if self._make is None or not self._tried.is_set():
+            return None
+        if self._sandbox is None or not self.is_up:
+            return self._why_down
+        return self._sandbox.trouble
+
+    @property
+    def isolation(self) -> Mapping[str, str]:
+        """What isolates programs, in words; empty while there is no sandbox."""
+        return self._sandbox.isolation() if self._sandbox is not None and self.is_up else {}
 
     async def keep_up(self) -> None:
-        """Start the sandbox, trying again until it is up."""
-        while self._sandbox is not None and not self.is_up:
+        """Choose and start a sandbox, trying again until one is up."""
+        while self._make is not None and not self.is_up:
+            self._sandbox = await asyncio.to_thread(self._make)
             try:
                 await self._sandbox.start()
                 self.languages = await installed_languages(self._sandbox)
                 self.is_up = True
-                log.info("sandbox_up", languages=dict(self.languages))
+                log.info("sandbox_up", languages=dict(self.languages), **self.isolation)
             except SandboxError as error:
                 await self._sandbox.close()
                 if self._why_down != str(error):
@@ -66,11 +90,14 @@ class Programs:
             await asyncio.sleep(0 if self.is_up else RETRY_S)
 
     async def score(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:
-        """Run and judge one completion's program; the outcome, and the seconds its tests ran.
+        """Run and judge one completion's program, or run one for its output alone; the outcome,
+        and the seconds it ran.
 
-        `deadline` is in Unix seconds. Raises SandboxDown.
+        `deadline` is on the monotonic clock. Raises SandboxDown.
         """
         try:
+            if evaluation.verifier == EXECUTE:
+                return await self._guarded(self._execute(spec_of(evaluation), deadline), deadline)
             return await self._score(evaluation, deadline)
         except InfraError:
             raise
@@ -84,22 +111,42 @@ class Programs:
         submission = code.submission(evaluation.attempt)
         if isinstance(submission, Score):
             return submission, 0.0
+        return await self._guarded(self._judge(code, submission, deadline), deadline)
+
+    async def _judge(
+        self, code: Code, submission: Submission, deadline: float
+    ) -> tuple[Outcome, float]:
+        sandbox = await self._ready()
+        if code.language not in self.known_languages():
+            return _unavailable(code.language), 0.0
+        judgement = await sandbox.judge(submission, deadline=_unix(deadline))
+        return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
+
+    async def _execute(self, spec: RunSpec, deadline: float) -> tuple[Outcome, float]:
+        sandbox = await self._ready()
+        if spec.language not in self.known_languages():
+            return _unavailable(spec.language), 0.0
+        program, stdin, limits = program_of(spec), stdin_of(spec), limits_of(spec)
+        run = await sandbox.run(program, stdin, limits, deadline=_unix(deadline))
+        return Ran(facts_of(run)), run.wall_ms / 1000
+
+    async def _guarded(
+        self, work: Coroutine[Any, Any, tuple[Outcome, float]], deadline: float
+    ) -> tuple[Outcome, float]:
+        """What `work` returns; what the sandbox raises becomes a Failure. Raises SandboxDown."""
         try:
             async with asyncio.timeout(time_left(deadline)):
-                sandbox = await self._ready()
-                if code.language not in self.known_languages():
-                    message = f"the sandbox image does not hold {code.language}"
-                    return Failure("language_unavailable", "sandbox", message), 0.0
-                judgement = await sandbox.judge(submission, deadline=deadline)
+                return await work
         except (TimeoutError, DeadlineExceeded):
-            message = "the deadline passed before the tests were done"
+            message = "the deadline passed before the program was done"
             return Failure("deadline_exceeded", "sandbox", message, retryable=True), 0.0
         except SandboxUnavailable as error:
             raise SandboxDown(str(error)) from error
+        except CheckerFailed as error:
+            return Failure("checker_failed", "sandbox", str(error)), 0.0
         except SandboxError as error:
             failure = Failure("sandbox_failed", "sandbox", str(error), retryable=True, attempts=2)
             return failure, 0.0
-        return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
 
     def known_languages(self) -> Mapping[str, str]:
         """Version by name of every language that can be run. Raises SandboxDown."""
@@ -108,13 +155,23 @@ class Programs:
         return self.languages
 
     async def close(self) -> None:
-        """Remove every container."""
+        """Remove every slot."""
         if self._sandbox is not None:
             await self._sandbox.close()
 
-    async def _ready(self) -> DockerSandbox:
-        if self._sandbox is not None:
+    async def _ready(self) -> PooledSandbox:
+        if self._make is not None:
             await self._tried.wait()
-            if self.is_up:
+            if self._sandbox is not None and self.is_up:
                 return self._sandbox
         raise SandboxDown(self._why_down)
+
+
+def _unavailable(language: str) -> Failure:
+    message = f"the sandbox does not hold {language}"
+    return Failure("language_unavailable", "sandbox", message)
+
+
+def _unix(deadline: float) -> float:
+    """The sandbox's deadlines are in Unix seconds."""
+    return time.time() + time_left(deadline)

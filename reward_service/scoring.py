@@ -17,6 +17,7 @@ from uuid import uuid4
 from reward_service import __version__
 from reward_service.broker.base import Broker
 from reward_service.chunks import Done, Evaluation, Part, Plan, Planned, cut, singles, time_left
+from reward_service.errors import SandboxDown
 from reward_service.schemas import (
     Component,
     ErrorInfo,
@@ -41,7 +42,7 @@ _NOT_IN_TIME = Done(
 class Scorer:
     """Turns batches into rewards by way of the broker."""
 
-    def __init__(self, broker: Broker[list[Evaluation], Done]) -> None:
+    def __init__(self, broker: Broker[Evaluation, Done]) -> None:
         self._broker = broker
 
     async def score(
@@ -50,18 +51,22 @@ class Scorer:
         *,
         received: float,
         languages: Collection[str] | None = None,
+        sandbox_trouble: str | None = None,
     ) -> RewardResponse:
         """Score a batch; every item is answered by its deadline, counted from `received`.
 
         Args:
             received: `time.monotonic()` when the request arrived.
             languages: those that programs can be run in; None while that is unknown.
+            sandbox_trouble: why no program can be run; None while they can be.
 
-        Raises BadTask when the batch cannot be graded as written, Overloaded when too much waits.
+        Raises BadTask when the batch cannot be graded as written, Overloaded when too much waits,
+        SandboxDown when no program can be run and nothing else was asked for.
         """
         plan = Plan(batch, languages)
-        elapsed_s = time.monotonic() - received
-        done = await self._evaluate(plan, time.time() - elapsed_s + batch.deadline_ms / 1000)
+        if sandbox_trouble and set(plan.evaluations().values()) == {"sandbox"}:
+            raise SandboxDown(sandbox_trouble)
+        done = await self._evaluate(plan, received + batch.deadline_ms / 1000)
         results = []
         turn = _Turn()
         for result in _results(plan, done):

@@ -6,6 +6,7 @@ file (TOML, `--config` or `RULEGRADE_CONFIG`), and that over the default.
 """
 
 import ipaddress
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from pydantic_settings import (
 )
 
 from reward_service.errors import RewardError
+from sandbox.levels import Level
 
 PREFIX = "RULEGRADE_"
 CORES = os.cpu_count() or 1
@@ -74,19 +76,35 @@ class Settings(BaseSettings):
     math_wall_s: Annotated[float, Field(gt=0, le=600)] = 20.0
     """Seconds by the clock for one comparison; longer than the CPU's so that a busy machine is not
     taken for a slow answer."""
-    sandbox_backend: Literal["docker", "off"] = "docker"
-    """What runs programs. `off`: code items are answered with an error; for mathematics only."""
+    sandbox_backend: Literal["auto", "docker", "local", "off"] = "auto"
+    """What runs programs. `auto`: containers where an engine answers that has the image, else
+    `local`: this host's own languages in a jail without an engine. `off`: code items are answered
+    with an error; for mathematics only."""
+    sandbox_minimum_level: Level = "rlimits"
+    """Weakest isolation to run programs with, see docs/sandbox.md. Containers are always `full`;
+    local slots are `rlimits` where the host lets us make no cgroup. Turn it to `full` where
+    programs are hostile and the host is shared."""
     sandbox_slots: Annotated[int, Field(ge=1, le=1024)] = CORES
-    """Programs run at once, one container each; default: one a core."""
+    """Programs run at once, one slot each; default: one a core."""
     sandbox_image: str | None = None
     """Image of those containers; default: the one that `rulegrade sandbox build` makes. Turn it to
     add packages that your tasks' programs import."""
     sandbox_flavour: Literal["core", "full"] = "core"
     """Which of our images. `core` holds Python, C, C++, Java, JavaScript and TypeScript, `full` Go,
     Rust, Bash, Ruby, PHP, Perl, Lua and SQL besides. Turn it for tasks in those."""
+    sandbox_runtime: str | None = None
+    """Runtime of those containers, as registered with the engine; default: the engine's own. Turn
+    it to `runsc` for gVisor."""
+    sandbox_apparmor: str | None = None
+    """AppArmor profile of those containers; default: the engine's own. Turn it on Ubuntu, to the
+    profile that we ship, see docs/sandbox.md."""
     redis_url: Annotated[str | None, Field(repr=False)] = None
     """Redis that several hosts would share, `redis://host:6379/0`. Only `rulegrade doctor` reads
     it: it checks that the server is fit for a queue."""
+    data_sources: Annotated[dict[str, Any], NoDecode] = {"*": [{"name": "math"}]}
+    """Verifiers by data source, as JSON: how a label is scored that another project's protocol
+    sends without naming a verifier; `*` is for every other source, see trainers.md. Turn it when
+    labels are not answers to mathematical problems."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe events to log. Turn it to `warning` when the request log is too much."""
     log_format: Literal["json", "console"] = "json"
@@ -100,6 +118,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part for part in map(str.strip, value.split(",")) if part)
         return value
+
+    @field_validator("data_sources", mode="before")
+    @classmethod
+    def _read_json(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(
@@ -197,6 +220,8 @@ def _default(name: str) -> str:
 
 
 def _values(schema: Mapping[str, Any]) -> str:
+    if schema.get("type") == "object":
+        return "JSON object"
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     low = schema.get("minimum", schema.get("exclusiveMinimum"))

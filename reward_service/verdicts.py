@@ -1,7 +1,7 @@
 """
 What a verifier says about one completion: a score, that it does not apply, or that we failed.
 
-The three are different types, so that no failure of ours can be mistaken for a number.
+They are different types, so that no failure of ours can be mistaken for a number.
 """
 
 import json
@@ -59,12 +59,21 @@ class Failure:
     attempts: int = 1
 
 
-Outcome = Score | Skip | Failure
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A program was run for its output alone: nothing is scored. Of `POST /v1/execute` only."""
+
+    details: dict[str, Any]
+    reason: str = "ran"
+
+
+Outcome = Score | Skip | Failure | Ran
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "score": TypeAdapter(Score),
     "skip": TypeAdapter(Skip),
     "failure": TypeAdapter(Failure),
+    "ran": TypeAdapter(Ran),
 }
 
 

@@ -22,22 +22,21 @@ from reward_service.verdicts import Failure, Outcome
 log = structlog.get_logger()
 
 Work = Callable[[Evaluation, float, Callable[[], None]], Awaitable[tuple[Outcome, float]]]
-"""An evaluation, its deadline (Unix seconds) and what to call when it turns out to be slow -> the
-outcome and the seconds it ran."""
+"""An evaluation, its deadline (`time.monotonic()`) and what to call when it turns out to be slow
+-> the outcome and the seconds it ran."""
 
 
 class Worker:
-    """Serves the pool's and the sandbox's queues until cancelled."""
+    """Serves the pool's and the sandbox's queues."""
 
-    def __init__(
-        self, broker: Broker[list[Evaluation], Done], pool: Pool, programs: Programs
-    ) -> None:
+    def __init__(self, broker: Broker[Evaluation, Done], pool: Pool, programs: Programs) -> None:
         self._broker = broker
         self._pool = pool
         self._programs = programs
 
     async def run(self, *, chunks: int, programs: int) -> None:
-        """Serve; at most `chunks` chunks and `programs` programs are in hand at a time."""
+        """Serve until the broker has no more leases; at most `chunks` chunks and `programs`
+        programs are in hand at a time."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._serve("pool", self._apply, chunks))
             group.create_task(self._serve("sandbox", self._run, programs))
@@ -48,13 +47,14 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             while True:
                 await free.acquire()
-                lease = await anext(leases)
+                if (lease := await anext(leases, None)) is None:
+                    return
                 place = _Place(free, lease.job.items)
                 task = group.create_task(self._handle(lease, work, place), name=lease.job.id)
                 task.add_done_callback(place.close)
                 lease.on_revoke = task.cancel
 
-    async def _handle(self, lease: Lease[list[Evaluation]], work: Work, place: "_Place") -> None:
+    async def _handle(self, lease: Lease[Evaluation], work: Work, place: "_Place") -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for index in range(len(lease.job.payload)):
@@ -63,7 +63,7 @@ class Worker:
             await self._broker.finish(lease)
 
     async def _evaluate(
-        self, lease: Lease[list[Evaluation]], index: int, work: Work, place: "_Place"
+        self, lease: Lease[Evaluation], index: int, work: Work, place: "_Place"
     ) -> None:
         evaluation = lease.job.payload[index]
         leave = partial(place.leave, index)
@@ -74,7 +74,7 @@ class Worker:
             outcome = Failure(error.code, lease.job.kind, str(error), retryable=True)
         if isinstance(outcome, Failure):
             log.warning("evaluation_failed", verifier=evaluation.verifier, code=outcome.code)
-        queue_s = max(0.0, time.time() - lease.job.created - run_s)
+        queue_s = max(0.0, time.monotonic() - lease.job.created - run_s)
         await self._broker.reply(lease, index, Done(outcome, queue_s * 1000, run_s * 1000))
         leave()
 

@@ -1,12 +1,16 @@
 """Runs untrusted programs and judges them. Imports nothing of the reward service.
 
-async with DockerSandbox(slots=2) as sandbox:
-    judgement = await sandbox.judge(submission, deadline=time.time() + 60)
+with Sandbox() as sandbox:
+    run = sandbox.run("python", "print(input())", stdin="42")
+    judgement = sandbox.judge(Submission(Program("python", source), (TestCase(b"1", b"2"),)))
 """
 
 from sandbox.base import (
     MAX_LIMITS,
+    MAX_OUTPUTS,
+    CheckerFailed,
     DeadlineExceeded,
+    LanguageMissing,
     Limits,
     Program,
     Run,
@@ -18,7 +22,10 @@ from sandbox.base import (
 from sandbox.checkers import CHECKERS, Checker, parse_checker
 from sandbox.containers import DockerSandbox
 from sandbox.installed import installed_languages
-from sandbox.languages import LANGUAGES, language_named
+from sandbox.languages import LANGUAGES, file_names, language_named
+from sandbox.library import AsyncSandbox, Sandbox
+from sandbox.local import LocalSandbox
+from sandbox.pooled import PooledSandbox
 from sandbox.submission import (
     CallCase,
     Judgement,
@@ -28,19 +35,27 @@ from sandbox.submission import (
     TestResult,
     Verdict,
 )
+from sandbox.two_box import check_typed_tests
 
 __all__ = [
     "CHECKERS",
     "LANGUAGES",
     "MAX_LIMITS",
+    "MAX_OUTPUTS",
+    "AsyncSandbox",
     "CallCase",
     "Checker",
+    "CheckerFailed",
     "DeadlineExceeded",
     "DockerSandbox",
     "Judgement",
+    "LanguageMissing",
     "Limits",
+    "LocalSandbox",
+    "PooledSandbox",
     "Program",
     "Run",
+    "Sandbox",
     "SandboxError",
     "SandboxUnavailable",
     "SlotLost",
@@ -50,6 +65,8 @@ __all__ = [
     "TestCode",
     "TestResult",
     "Verdict",
+    "check_typed_tests",
+    "file_names",
     "installed_languages",
     "language_named",
     "parse_checker",

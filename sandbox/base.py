@@ -7,6 +7,8 @@ nothing about the program:
 SandboxError
 ├── SandboxUnavailable   no engine, no image, or isolation below the configured minimum
 ├── SlotLost             the container or its agent ended under a run; another slot may do better
+├── LanguageMissing      there is no compiler or interpreter for the program's language
+├── RunStopped           the caller had the run stopped
 ├── CheckerFailed        the task's own checker, interactor or test code did not decide
 └── DeadlineExceeded     the caller's deadline passed before the run could end
 
@@ -29,6 +31,14 @@ class SandboxUnavailable(SandboxError):
 
 class SlotLost(SandboxError):
     """The container or its agent ended in the middle of a run."""
+
+
+class LanguageMissing(SandboxError):
+    """The sandbox lacks the compiler or interpreter that the program's language needs."""
+
+
+class RunStopped(SandboxError):
+    """The run was stopped because nobody needs it any more."""
 
 
 class CheckerFailed(SandboxError):
@@ -55,7 +65,8 @@ class Limits:
     """Limits of one run. CPU time decides; the wall clock is the backstop for a program that waits.
 
     CPU, memory and processes count the whole process tree of the run; `output_kb` (KiB) is for
-    each of stdout and stderr.
+    each of stdout, stderr and the output files; `disk_mb` (MiB) for what it writes into each of its
+    work directory and /tmp, which also counts as memory.
     """
 
     cpu_s: float = 2.0
@@ -63,6 +74,7 @@ class Limits:
     memory_mb: int = 256
     output_kb: int = 4096
     processes: int = 64
+    disk_mb: int = 64
 
     def __post_init__(self) -> None:
         """Refuse what no slot can honour."""
@@ -84,6 +96,7 @@ MAX_LIMITS: Mapping[str, float] = {
     "memory_mb": 1024,
     "output_kb": 65_536,
     "processes": 128,
+    "disk_mb": 256,
 }
 """The largest value of each field of `Limits`; `memory_mb` and `processes` size the containers."""
 
@@ -92,6 +105,8 @@ COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=60.0, memory_mb=1024, output_kb=1024,
 
 
 MAX_FILES = 48
+MAX_FILES_BYTES = 64 << 20
+MAX_OUTPUTS = 16
 MAX_NAME = 200
 MAX_WORDS = 3000
 """Characters of all arguments, variables and file names of a program together."""
@@ -110,24 +125,34 @@ class Program:
     """Further files next to the source, by relative name."""
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    """Files to bring back from the work directory, by relative name, when it ends by itself."""
 
     def __post_init__(self) -> None:
         """Refuse what would break an agent, or mean something else to the kernel."""
         _check_words("args", self.args)
         _check_words("env", (*self.env, *self.env.values()))
-        _check_words("files", self.files)
         if any(not name or "=" in name for name in self.env):
             raise ValueError("env: names must not be empty or hold '='")
+        _check_names("files", self.files, MAX_FILES)
+        _check_names("outputs", self.outputs, MAX_OUTPUTS)
+        if sum(map(len, self.files.values())) > MAX_FILES_BYTES:
+            raise ValueError(f"files: larger than {MAX_FILES_BYTES >> 20} MiB in all")
         parts = [name.split("/") for name in self.files]
-        if any({"", ".", ".."} & set(path) for path in parts):
-            raise ValueError("files: names must be relative, without empty parts and dots")
-        if any(len(part.encode()) > MAX_NAME for path in parts for part in path):
-            raise ValueError(f"files: no part of a name may be longer than {MAX_NAME} bytes")
         folders = {"/".join(path[:i]) for path in parts for i in range(1, len(path))}
         if folders & set(self.files):
             raise ValueError("files: one name is a folder in another")
-        if len(self.files) > MAX_FILES:
-            raise ValueError(f"files: at most {MAX_FILES}")
+
+
+def _check_names(name: str, paths: Collection[str], most: int) -> None:
+    _check_words(name, paths)
+    if len(paths) > most:
+        raise ValueError(f"{name}: at most {most}")
+    parts = [path.split("/") for path in paths]
+    if any({"", ".", ".."} & set(path) for path in parts):
+        raise ValueError(f"{name}: names must be relative, without empty parts and dots")
+    if any(len(part.encode()) > MAX_NAME for path in parts for part in path):
+        raise ValueError(f"{name}: no part of a name may be longer than {MAX_NAME} bytes")
 
 
 def _check_words(name: str, words: Collection[str]) -> None:
@@ -154,6 +179,12 @@ class Run:
     """What a called function returned, as JSON; empty if it did not return."""
     was_starved: bool = False
     """It ran out of wall time while the host, not the program, kept it from running."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Those of the program's `outputs` that were there, regular files and within `output_kb`."""
+    most_processes: int = 0
+    """Most processes and threads seen at a time, looked at every 20 ms."""
+    was_survived: bool = False
+    """Its first process ended while others of it were still at work; those were killed."""
 
 
 Side = Literal["program", "judge"]

@@ -7,9 +7,17 @@ found here, at the start, and not in a reward.
 """
 
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from sandbox.base import COMPILE_LIMITS, Limits, Program, SandboxUnavailable, Status
+from sandbox.base import (
+    COMPILE_LIMITS,
+    LanguageMissing,
+    Limits,
+    Program,
+    SandboxUnavailable,
+    Status,
+)
 from sandbox.pool import Slot
 
 _PATIENT = Limits(cpu_s=10.0, wall_s=60.0)
@@ -91,19 +99,37 @@ CANARIES = (
 """In this order: one of them looks for what the one before it left."""
 
 
-async def check(slot: Slot) -> None:
-    """Run every canary in `slot`; SandboxUnavailable names the first that went wrong."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of a canary."""
+
+    name: str
+    held: bool
+    found: str
+
+
+async def examine(slot: Slot) -> AsyncIterator[Finding]:
+    """Run every canary in `slot`, in order. Raises SandboxError if one gets no answer."""
     deadline = time.time() + TIMEOUT_S
     for canary in CANARIES:
         program = Program(canary.language, canary.source)
-        compiled = await slot.compile(program, COMPILE_LIMITS, deadline=deadline)
-        run = compiled
-        if compiled.status is Status.OK:
+        try:
+            run = await slot.compile(program, COMPILE_LIMITS, deadline=deadline)
+        except LanguageMissing as error:  # what a slot cannot run needs no isolation
+            yield Finding(canary.name, True, f"not tried: {error}")
+            continue
+        if run.status is Status.OK:
             run = await slot.run(canary.stdin, canary.limits, deadline=deadline)
-        is_as_expected = run.status is canary.status and canary.stdout in (None, run.stdout)
-        if not is_as_expected:
-            found = (run.stdout + run.stderr)[-300:].decode("utf-8", "replace")
+        held = run.status is canary.status and canary.stdout in (None, run.stdout)
+        found = (run.stdout + run.stderr)[-300:].decode("utf-8", "replace")
+        yield Finding(canary.name, held, f"{run.status.value}: {found!r}")
+
+
+async def check(slot: Slot) -> None:
+    """Run every canary in `slot`; SandboxUnavailable names the first that went wrong."""
+    async for finding in examine(slot):
+        if not finding.held:
             raise SandboxUnavailable(
-                f"the start-up check {canary.name!r} failed ({run.status.value}: {found!r}): "
+                f"the start-up check {finding.name!r} failed ({finding.found}): "
                 "this host does not isolate programs as it must, see docs/sandbox.md"
             )

@@ -10,38 +10,19 @@ import asyncio
 import secrets
 import socket
 import struct
-from types import TracebackType
-from typing import Self
 
-from sandbox import canaries
-from sandbox.base import (
-    MAX_LIMITS,
-    DeadlineExceeded,
-    Limits,
-    Program,
-    Run,
-    SandboxUnavailable,
-    SlotLost,
-    Status,
-)
+from sandbox.base import MAX_LIMITS, SandboxUnavailable
 from sandbox.docker import ContainerOptions, Engine
 from sandbox.images.build import image_tag
-from sandbox.judge import judge, run_alone
-from sandbox.pool import SlotPool
+from sandbox.pooled import PooledSandbox, closed_unless_done
 from sandbox.seccomp import profile
-from sandbox.slot import AgentSlot
-from sandbox.submission import Judgement, Submission
-
-AGENT_MEMORY_MB = 256
-"""For the agent's processes, a run's output on its way, and the compiled program."""
-
-AGENT_PIDS = 64
+from sandbox.slot import AGENT_MEMORY_MB, AGENT_PIDS, AgentSlot
 
 START_TIMEOUT_S = 60.0
 """A container starts in 0.3 s on a quiet machine, and in seconds on one that starts many."""
 
 
-class DockerSandbox:
+class DockerSandbox(PooledSandbox):
     """Runs and judges programs in `slots` locked-down containers.
 
     `image` defaults to the one that fits this version. Containers that a killed service of the same
@@ -59,7 +40,7 @@ class DockerSandbox:
         runtime: str | None = None,
         apparmor: str | None = None,
     ) -> None:
-        self._slots = slots
+        super().__init__(slots)
         self._options = ContainerOptions(
             image=image or image_tag(),
             owner=owner or secrets.token_hex(8),
@@ -70,82 +51,33 @@ class DockerSandbox:
             runtime=runtime,
             apparmor=apparmor,
         )
+        self.holds_our_image = self._options.image in (image_tag("core"), image_tag("full"))
         self._engine: Engine | None = None
-        self._pool: SlotPool | None = None
-        self._cgroup_version = "unknown"
-
-    async def start(self) -> None:
-        """Make every slot ready. Raises SandboxUnavailable, saying what to do about it."""
-        engine = await asyncio.to_thread(Engine)
-        self._engine = engine
-        try:
-            await asyncio.to_thread(engine.remove_leftovers, self._options.owner)
-            pool = SlotPool(self._make_slot, self._slots)
-            await pool.start()
-        except BaseException:
-            await self.close()
-            raise
-        self._pool = pool
+        self._limits = self._python = "unknown"
 
     def isolation(self) -> dict[str, str]:
-        """What isolates programs here, in words: for people and for `doctor`.
-
-        There is no weaker mode: `start` fails where a jail cannot be complete.
-        """
+        """What isolates programs here. `start` fails where a jail cannot be complete."""
         return {
             "backend": "docker",
-            "jail": "full",
-            "image": self._options.image,
+            "level": "full",
+            "limits": self._limits,
             "runtime": self._options.runtime or "the engine's default",
-            "cgroup": self._cgroup_version,
+            "image": self._options.image,
+            "python": self._python,
         }
 
-    @property
-    def trouble(self) -> str | None:
-        """Why no program can be run at present, in words; None while all is well."""
-        return "the sandbox was not started" if self._pool is None else self._pool.trouble
+    async def _open(self) -> None:
+        engine = await asyncio.to_thread(Engine)
+        self._engine = engine
+        await asyncio.to_thread(engine.check, self._options)
+        await asyncio.to_thread(engine.remove_leftovers, self._options.owner)
 
-    async def judge(self, submission: Submission, *, deadline: float) -> Judgement:
-        """Compile and test a submission. Raises SandboxError; `deadline` is in Unix seconds."""
-        return await judge(self._running_pool(), submission, deadline=deadline)
-
-    async def run(
-        self, program: Program, stdin: bytes = b"", limits: Limits | None = None, *, deadline: float
-    ) -> Run:
-        """Compile and run one program. Raises SandboxError; `deadline` is in Unix seconds."""
-        pool = self._running_pool()
-        try:
-            return await _run_once(pool, program, stdin, limits or Limits(), deadline)
-        except SlotLost:
-            return await _run_once(pool, program, stdin, limits or Limits(), deadline)
-
-    async def close(self) -> None:
-        """Kill and remove every container. Safe to call twice."""
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+    async def _shut(self) -> None:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    def _running_pool(self) -> SlotPool:
-        if self._pool is None:
-            raise SandboxUnavailable("the sandbox was not started")
-        return self._pool
-
-    async def _make_slot(self) -> AgentSlot:
+    async def _open_slot(self) -> AgentSlot:
         engine = self._engine
         if engine is None:
             raise SandboxUnavailable("the sandbox is closed")
@@ -157,34 +89,13 @@ class DockerSandbox:
 
         stream = AttachedStream()
         slot = AgentSlot(stream, remove)
-        try:
+        async with closed_unless_done(slot):
             await stream.open(await asyncio.to_thread(engine.attach, container))
             await asyncio.to_thread(engine.start, container)
             hello = await slot.greet(within_s=START_TIMEOUT_S)
-            self._cgroup_version = str(hello.get("cgroup"))
-            await canaries.check(slot)
-        except (SlotLost, DeadlineExceeded) as error:
-            await slot.close()
-            raise SandboxUnavailable(
-                f"a container is up but cannot run programs: {error}"
-            ) from error
-        except BaseException:
-            await slot.close()
-            raise
+        self._limits = str(hello.get("limits"))
+        self._python = str(hello.get("python"))
         return slot
-
-
-async def _run_once(
-    pool: SlotPool, program: Program, stdin: bytes, limits: Limits, deadline: float
-) -> Run:
-    async with pool.session(program, deadline=deadline) as session:
-        compiled = await session.compile()
-        if compiled.status is not Status.OK:
-            return compiled
-        run = await session.run(stdin, limits)
-    if run.was_starved:
-        return await run_alone(pool, program, stdin, limits, deadline)
-    return run
 
 
 class AttachedStream:

@@ -9,6 +9,7 @@ import socket
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -21,6 +22,9 @@ from sandbox.base import SandboxUnavailable
 
 LABEL = "rulegrade.sandbox"
 """Label of every container of ours; its value is the owner, a name the service chose."""
+
+LIMITS = ("MemoryLimit", "PidsLimit", "CpuCfsQuota")
+"""What an engine that enforces a container's limits says of itself."""
 
 TIMEOUT_S = 60
 LEFT_AFTER_S = 600
@@ -60,6 +64,21 @@ class Engine:
                 "apt-get install docker.io), or point DOCKER_HOST at one; the user of this "
                 f"process must be allowed to use it (group docker). Reason: {error}"
             ) from error
+
+    def check(self, options: ContainerOptions) -> None:
+        """Raise SandboxUnavailable, naming what the engine lacks for `options`."""
+        info = self._api.info()
+        if options.runtime and options.runtime not in info["Runtimes"]:
+            raise SandboxUnavailable(
+                f"the engine has no runtime {options.runtime}, only "
+                f"{', '.join(sorted(info['Runtimes']))}; register it in /etc/docker/daemon.json"
+            )
+        lacking = [name for name in LIMITS if not info.get(name)]
+        if lacking:
+            raise SandboxUnavailable(
+                f"the engine cannot set {', '.join(lacking)}: it needs the cgroup controllers cpu, "
+                "memory and pids; a rootless engine has them with cgroup version 2 only"
+            )
 
     def has_image(self, tag: str) -> bool:
         """Whether the image is there already."""
@@ -195,6 +214,15 @@ class Engine:
     def close(self) -> None:
         """Drop the connections."""
         self._api.close()
+
+
+def holds_image(tag: str) -> bool:
+    """Whether an engine answers that has this image."""
+    try:
+        with closing(Engine()) as engine:
+            return engine.has_image(tag)
+    except (SandboxUnavailable, DockerException):
+        return False
 
 
 def _environment() -> dict[str, Any]:

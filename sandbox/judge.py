@@ -5,25 +5,20 @@ It runs outside the sandbox, and expected outputs never leave it: a slot is give
 one input at a time, and hands back bytes.
 """
 
-import re
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
-from sandbox.base import (
-    CheckerFailed,
-    Limits,
-    Program,
-    Run,
-    SandboxError,
-    SlotLost,
-    Status,
-)
-from sandbox.pool import SlotPool
+from sandbox.base import CheckerFailed, Limits, Program, Run, SlotLost, Status
+from sandbox.interactive import judge_interactively
+from sandbox.patience import prepared, run_alone
+from sandbox.points import points_of
+from sandbox.pool import Session, SlotPool
 from sandbox.progress import Progress
+from sandbox.runs import TestRuns
 from sandbox.submission import Judgement, Submission, TestCode, Verdict
 from sandbox.test_code import judge_test_code
 
-__all__ = ["Verdict", "judge", "run_alone"]
-
-_POINTS = re.compile(rb"points\s+([0-9]+(?:\.[0-9]+)?)")
+__all__ = ["Verdict", "judge"]
 
 CHECKER_LIMITS = Limits(cpu_s=5.0, wall_s=30.0, memory_mb=512)
 """Of a task's own checker program; it reads three files and should be done in a moment."""
@@ -41,6 +36,9 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
     has_lost_a_slot = False
     while not progress.is_over():
         try:
+            if submission.checker.interactor is not None:
+                await judge_interactively(progress, submission.checker.interactor, pool, deadline)
+                continue
             starved = await _run_tests(progress, pool, deadline)
             if starved is not None:
                 progress.record(starved, await _repeat(pool, submission, starved, deadline))
@@ -64,15 +62,9 @@ async def _judge_by_code(
 async def _run_tests(progress: Progress, pool: SlotPool, deadline: float) -> int | None:
     """Run until the end, or until a test whose time the host took; return its index."""
     submission = progress.submission
-    async with pool.session(submission.program, deadline=deadline) as session:
-        progress.compiled = await session.compile()
-        while (index := progress.next_test()) is not None:
-            test = submission.tests[index]
-            run = await session.run(test.stdin(), submission.limits, call=test.call)
-            if run.was_starved:
-                return index
-            progress.record(index, run)
-    return None
+    async with prepared(pool, submission.program, deadline) as (session, compiled):
+        progress.compiled = compiled
+        return await TestRuns(progress, pool, deadline).run(session)
 
 
 async def _repeat(pool: SlotPool, submission: Submission, index: int, deadline: float) -> Run:
@@ -89,48 +81,52 @@ async def _check_outputs(progress: Progress, pool: SlotPool, deadline: float) ->
     """
     while (index := progress.next_unchecked()) is not None:
         program = progress.checker_program(index)
-        async with pool.session(program, deadline=deadline) as session:
-            compiled = await session.compile()
+        async with prepared(pool, program, deadline) as (session, compiled):
             if compiled.status is not Status.OK:
                 raise CheckerFailed(f"the checker does not compile: {compiled.stderr[:500]!r}")
-            while index is not None and progress.checker_program(index) is program:
-                run = await session.run(b"", CHECKER_LIMITS, files=progress.checker_files(index))
-                progress.settle(index, _points(run))
-                index = progress.next_unchecked()
+            starved = await _check_all(progress, session, program)
+        if starved is not None:
+            await _decide(progress, starved, partial(_check_alone, pool, program, deadline))
 
 
-def _points(run: Run) -> float:
-    """What the checker's exit status says: testlib's numbers, and Kattis's 42 and 43."""
-    if run.status in (Status.OK, Status.RUNTIME_ERROR):
-        if run.exit_code in (0, 42):
-            return 1.0
-        # Wrong, or not in the right form. Python ends with 1 after an exception, too.
-        if run.exit_code in (1, 2, 4, 8, 43) and not run.stderr.startswith(b"Traceback"):
-            return 0.0
-        points = _POINTS.search(run.stderr)
-        if run.exit_code == 7 and points is not None:
-            return min(1.0, float(points[1]))
-    found = run.exit_code if run.exit_code is not None else run.signal or run.status.value
-    raise CheckerFailed(f"the checker ended with {found}: {run.stderr[-500:]!r}")
+async def _check_all(progress: Progress, session: Session, program: Program) -> int | None:
+    """Check until the end, or until a check whose time the host took; return its index."""
+
+    async def check(files: Mapping[str, bytes]) -> Run:
+        return await session.run(b"", CHECKER_LIMITS, files=files)
+
+    while (index := progress.next_unchecked()) is not None:
+        if progress.checker_program(index) is not program:
+            break
+        if not await _decide(progress, index, check):
+            return index
+    return None
 
 
-async def run_alone(
-    pool: SlotPool,
-    program: Program,
-    stdin: bytes,
-    limits: Limits,
-    deadline: float,
-    *,
-    call: str | None = None,
+async def _check_alone(
+    pool: SlotPool, program: Program, deadline: float, files: Mapping[str, bytes]
 ) -> Run:
-    """Repeat a run that the host starved, with nothing beside it and patience.
+    return await run_alone(pool, program, b"", CHECKER_LIMITS, deadline, files=files)
 
-    Raises SandboxError if the host is too busy even so: then nothing is known about the program.
+
+async def _decide(
+    progress: Progress, index: int, check: Callable[[Mapping[str, bytes]], Awaitable[Run]]
+) -> bool:
+    """Settle a test by its checker program; False if the host took the checker's time.
+
+    A checker that fails on what the submission wrote, and not on the reference, has refused it:
+    else a program could choose to have no verdict.
     """
-    async with pool.session(program, deadline=deadline, is_alone=True) as session:
-        await session.compile()
-        # On a busy host a program that computes needs longer to use up its CPU time.
-        run = await session.run(stdin, limits.patient(), call=call)
+    run = await check(progress.checker_files(index))
     if run.was_starved:
-        raise SandboxError("the host was too busy to time a run, even with no other run beside it")
-    return run
+        return False
+    try:
+        points = points_of(run)
+    except CheckerFailed:
+        run = await check(progress.reference_files(index))
+        if run.was_starved:
+            return False
+        points_of(run)
+        points = 0.0
+    progress.settle(index, points)
+    return True

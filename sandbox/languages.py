@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sandbox.base import Limits
+from sandbox.base import Limits, Program
 
 Flavour = Literal["core", "full"]
 """Of the image: `core` holds the languages that most tasks use, `full` holds all."""
@@ -255,6 +255,18 @@ def language_named(name: str) -> Language:
         return LANGUAGES[name]
     except KeyError:
         raise ValueError(f"language must be one of {', '.join(sorted(LANGUAGES))}") from None
+
+
+def file_names(program: Program) -> list[str]:
+    """What a program's source and the files beside it are called in its work directory.
+
+    ValueError if a file is called like the source or like what is made of it.
+    """
+    language = language_named(program.language)
+    taken = {language.source_name, language.artifact}
+    if any(name.split("/")[0] in taken for name in program.files):
+        raise ValueError(f"files: {language.source_name} and what is made of it are taken")
+    return [language.source_name, *program.files]
 
 
 def packages(flavour: Flavour) -> list[str]:

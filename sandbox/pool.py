@@ -26,7 +26,9 @@ from sandbox.base import (
     SandboxError,
     SandboxUnavailable,
     Side,
+    Status,
 )
+from sandbox.builds import Builds, Claim
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +47,19 @@ class Slot(Protocol):
         """Whether it can take another program."""
 
     async def compile(
-        self, program: Program, limits: Limits, *, deadline: float, side: Side = "program"
+        self,
+        program: Program,
+        limits: Limits,
+        *,
+        deadline: float,
+        side: Side = "program",
+        built: bytes | None = None,
     ) -> Run:
         """Make `program` ready to run; COMPILE_ERROR with the messages if it does not build.
 
+        `files` of the answer hold what was built, and `built` is that of an earlier answer.
         Both sides of a pair stay loaded; loading a program unloads the judge of the last one.
+        A run that `was_starved` says nothing about the program.
         """
 
     async def run(
@@ -82,6 +92,9 @@ class Slot(Protocol):
         `limits` are the program's; the judge has JUDGE_LIMITS.
         """
 
+    async def stop(self) -> None:
+        """Stop the run that is under way, which then raises RunStopped if it was not over."""
+
     async def close(self) -> None:
         """Kill and remove it."""
 
@@ -89,22 +102,37 @@ class Slot(Protocol):
 class Session:
     """A program in a slot: compile it once, then run it as often as needed."""
 
-    def __init__(self, slot: Slot, program: Program, deadline: float) -> None:
+    def __init__(
+        self, slot: Slot, program: Program, deadline: float, *, claim: Claim, builds: Builds
+    ) -> None:
         self._slot = slot
         self._program = program
         self._deadline = deadline
+        self._claim = claim
+        self._builds = builds
 
-    async def compile(self, judge: Program | None = None) -> Run:
-        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`.
+    async def compile(self, judge: Program | None = None, limits: Limits = COMPILE_LIMITS) -> Run:
+        """OK, or COMPILE_ERROR with the compiler's messages in `stderr`; see `Slot.compile`.
 
-        With `judge`, that program is made ready for the judge's side, beside ours.
+        With `judge`, that program is made ready for the judge's side, beside ours. What was
+        compiled before, in whichever slot, is not compiled again.
         """
-        return await self._slot.compile(
-            judge or self._program,
-            COMPILE_LIMITS,
-            deadline=self._deadline,
-            side="judge" if judge else "program",
+        if judge is None:
+            return await self._compile(self._program, self._claim, limits, "program")
+        async with self._builds.claim(judge, self._deadline) as claim:
+            return await self._compile(judge, claim, limits, "judge")
+
+    async def _compile(self, program: Program, claim: Claim, limits: Limits, side: Side) -> Run:
+        done = claim.build
+        if done is not None and done.status is Status.COMPILE_ERROR:
+            return done
+        built = next(iter(done.files.values())) if done is not None else None
+        run = await self._slot.compile(
+            program, limits, deadline=self._deadline, side=side, built=built
         )
+        if not run.was_starved:
+            claim.settle(run)
+        return done or run
 
     async def run(
         self,
@@ -131,6 +159,10 @@ class Session:
             stdin, limits, deadline=self._deadline, link=link, roles=roles, files=files
         )
 
+    async def stop(self) -> None:
+        """See `Slot.stop`."""
+        await self._slot.stop()
+
 
 class SlotPool:
     """Keeps `size` slots alive from `start` to `close`."""
@@ -138,9 +170,11 @@ class SlotPool:
     def __init__(self, make: Callable[[], Awaitable[Slot]], size: int) -> None:
         self._make = make
         self._size = size
+        self.builds = Builds()
         self._idle: asyncio.Queue[Slot] = asyncio.Queue()
         self._retired: dict[Slot, asyncio.Event] = {}
         self._programs: dict[Slot, int] = {}
+        self._waiting = 0
         self._loneliness = asyncio.Lock()
         self._trouble: SandboxError | None = None
         self._closing = asyncio.Event()
@@ -186,17 +220,47 @@ class SlotPool:
         `deadline` is in Unix seconds. Raises DeadlineExceeded if no slot is free in time.
         """
         async with AsyncExitStack() as stack:
+            claim = await stack.enter_async_context(self.builds.claim(program, deadline))
             if is_alone:
                 await stack.enter_async_context(self._loneliness)
             slots = [
                 await stack.enter_async_context(self._lease(deadline))
                 for _ in range(self._size if is_alone else 1)
             ]
-            yield Session(slots[0], program, deadline)
+            yield Session(slots[0], program, deadline, claim=claim, builds=self.builds)
+
+    @property
+    def spare(self) -> int:
+        """Slots that stand idle and that nobody waits for."""
+        return 0 if self._waiting or self._loneliness.locked() else self._idle.qsize()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for a slot."""
+        return self._waiting > 0
+
+    @asynccontextmanager
+    async def borrow(self, program: Program, *, deadline: float) -> AsyncIterator[Session | None]:
+        """A spare slot in which `program` need not be compiled, or None at once.
+
+        Who borrows gives the slot back when it `is_wanted`.
+        """
+        if not self.spare or not self.builds.holds(program):
+            yield None
+            return
+        async with (
+            self._lent(self._idle.get_nowait()) as slot,
+            self.builds.claim(program, deadline) as claim,
+        ):
+            yield Session(slot, program, deadline, claim=claim, builds=self.builds)
 
     @asynccontextmanager
     async def _lease(self, deadline: float) -> AsyncIterator[Slot]:
-        slot = await self._take(deadline)
+        async with self._lent(await self._take(deadline)) as slot:
+            yield slot
+
+    @asynccontextmanager
+    async def _lent(self, slot: Slot) -> AsyncIterator[Slot]:
         try:
             yield slot
         finally:
@@ -209,12 +273,15 @@ class SlotPool:
     async def _take(self, deadline: float) -> Slot:
         if (trouble := self.trouble) is not None:
             raise SandboxUnavailable(trouble)
+        self._waiting += 1
         try:
             async with asyncio.timeout(deadline - time.time()):
                 while not (slot := await self._idle.get()).is_usable:
                     self._retire(slot)
         except TimeoutError:
             raise DeadlineExceeded("no slot was free before the deadline") from None
+        finally:
+            self._waiting -= 1
         return slot
 
     def _retire(self, slot: Slot) -> None:

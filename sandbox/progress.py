@@ -36,7 +36,7 @@ class Progress:
         if self.compiled is None or self.compiled.status is not Status.OK:
             return None
         total = len(self.submission.tests)
-        while self._next < total and self._is_done(self._next):
+        while self._next < total and self.is_done(self._next):
             self._next += 1
         return self._next if self._next < total else None
 
@@ -56,7 +56,8 @@ class Progress:
     def record(self, index: int, run: Run) -> None:
         """Take in how the program did on a test."""
         test = self.submission.tests[index]
-        self._flags |= flags_of_run(run, is_call=test.call is not None)
+        language, limits = self.submission.program.language, self.submission.limits
+        self._flags |= flags_of_run(run, language, limits, is_call=test.call is not None)
         verdict = _verdict_of_run(self.submission, run)
         if verdict is not None:
             self._finish(index, run, verdict, 0.0)
@@ -65,6 +66,17 @@ class Progress:
         else:
             verdict = test.verdict(run, self.submission.checker)
             self._finish(index, run, verdict, float(verdict is Verdict.CORRECT))
+
+    def decide(self, index: int, run: Run, points: float, *, is_forgiven: bool = False) -> None:
+        """Take in how the program did on a test, and what an interactor says it earned."""
+        language, limits = self.submission.program.language, self.submission.limits
+        self._flags |= flags_of_run(run, language, limits, is_call=False)
+        verdict = None if is_forgiven else _verdict_of_run(self.submission, run)
+        if verdict is not None:
+            self._finish(index, run, verdict, 0.0)
+        else:
+            verdict = Verdict.CORRECT if points == 1.0 else Verdict.WRONG_ANSWER
+            self._finish(index, run, verdict, points)
 
     def checker_program(self, index: int) -> Program:
         """The program that decides about a test's output."""
@@ -79,6 +91,12 @@ class Progress:
         expected = test.output if isinstance(test, TestCase) else b""
         contents = (test.stdin(), self._unchecked[index].stdout, expected)
         return dict(zip(PROGRAM_CHECKER_FILES, contents, strict=True))
+
+    def reference_files(self, index: int) -> dict[str, bytes]:
+        """The same with the expected output in the place of the submission's."""
+        files = self.checker_files(index)
+        _, output, answer = PROGRAM_CHECKER_FILES
+        return files | {output: files[answer]}
 
     def settle(self, index: int, points: float) -> None:
         """Take in what a checker program decided."""
@@ -127,7 +145,8 @@ class Progress:
             return 0.0
         return self._results[index].points if index in self._results else 0.0
 
-    def _is_done(self, index: int) -> bool:
+    def is_done(self, index: int) -> bool:
+        """Whether the test was run, or cannot change the score any more."""
         return index in self._results or index in self._unchecked or self._has_failed(index)
 
     def _has_failed(self, index: int) -> bool:

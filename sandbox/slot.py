@@ -5,6 +5,7 @@ What the agent says is believed as a measurement, never as a verdict: it lives n
 """
 
 import asyncio
+import contextlib
 import errno
 import math
 import os
@@ -19,27 +20,38 @@ from sandbox.agent import frames
 from sandbox.base import (
     JUDGE_LIMITS,
     DeadlineExceeded,
+    LanguageMissing,
     Limits,
     LinkKind,
     Pair,
     Program,
     Roles,
     Run,
+    RunStopped,
     SandboxError,
     Side,
     SlotLost,
     Status,
 )
-from sandbox.languages import Language, language_named
+from sandbox.builds import MAX_BUILD_BYTES
+from sandbox.languages import Language, file_names, language_named
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
 """What every program finds in its environment, beside its language's and its own variables."""
+
+AGENT_MEMORY_MB = 256
+"""For the agent's processes, a run's output on its way, and the compiled program."""
+
+AGENT_PIDS = 64
 
 REPLY_GRACE_S = 20.0
 """An agent that has not answered so long after a run's wall limit is lost."""
 
 DEADLINE_MARGIN_S = 0.2
 """The agent ends a run so long before the deadline: a container that answers is one kept."""
+
+SOURCE_MODE = 0o444
+PROGRAM_MODE = 0o555
 
 _OUT_OF_MEMORY = re.compile(
     rb"^MemoryError\b|std::bad_alloc|java\.lang\.OutOfMemoryError|JavaScript heap out of memory|"
@@ -77,6 +89,7 @@ class AgentSlot:
         self._remove = remove
         self._is_in_step = True
         self._loaded: dict[Side, Program] = {}
+        self._stops = 0
 
     @property
     def is_usable(self) -> bool:
@@ -89,25 +102,35 @@ class AgentSlot:
         return (await self._guarded(self._receive(), patience, deadline=math.inf))[0]
 
     async def compile(
-        self, program: Program, limits: Limits, *, deadline: float, side: Side = "program"
+        self,
+        program: Program,
+        limits: Limits,
+        *,
+        deadline: float,
+        side: Side = "program",
+        built: bytes | None = None,
     ) -> Run:
-        """Load a program for one side, compiling it if its language is compiled."""
+        """Load a program for one side, compiling it if its language is and it is not `built` yet.
+
+        What a compiler made is in the run's `files`, unless it is too large to be worth its way.
+        """
         language = language_named(program.language)
+        names, content = file_names(program), program.source.encode("utf-8", "surrogatepass")
+        if built is not None and language.artifact is not None:
+            names[0], content = language.artifact, built
         order = {
             "op": "load",
             "side": side,
-            "files": _file_names(program, language),
-            "command": _build(language),
+            "files": names,
+            "mode": SOURCE_MODE if built is None else PROGRAM_MODE,
+            "command": _build(language) if built is None else None,
+            "bring_bytes": MAX_BUILD_BYTES,
         }
         self._loaded[side] = program
-        source = program.source.encode("utf-8", "surrogatepass")
-        facts, outputs = await self._order(
-            order, (source, *program.files.values()), limits, deadline
-        )
+        blobs = (content, *program.files.values())
+        facts, outputs = await self._order(order, blobs, limits, deadline)
         run = _run(facts["program"], outputs, limits)
-        if run.was_starved:
-            raise SandboxError("the host was too busy to compile a program")
-        if run.status is Status.OK:
+        if run.was_starved or run.status is Status.OK:
             return run
         return replace(run, status=Status.COMPILE_ERROR, stderr=run.stderr or _why(run))
 
@@ -122,8 +145,13 @@ class AgentSlot:
     ) -> Run:
         """Run the loaded program once, with `files` beside it."""
         files = files or {}
-        command = _start(self._program("program"), limits, _role_of_call(call))
-        order = {"op": "run", "files": list(files), "command": command}
+        program = self._program("program")
+        order = {
+            "op": "run",
+            "files": list(files),
+            "outputs": program.outputs,
+            "command": _start(program, limits, _role_of_call(call)),
+        }
         facts, outputs = await self._order(order, (stdin, *files.values()), limits, deadline)
         return _run(facts["program"], outputs, limits)
 
@@ -156,6 +184,12 @@ class AgentSlot:
             raise SandboxError(f"no {side} was loaded")
         return self._loaded[side]
 
+    async def stop(self) -> None:
+        """Stop the run that is under way, which then raises RunStopped if it was not over."""
+        self._stops += 1
+        with contextlib.suppress(OSError):  # whoever waits for the run will see it
+            await self._stream.write(frames.encode({"op": "stop"}))
+
     async def close(self) -> None:
         """Take down the container with all that runs in it."""
         self._is_in_step = False
@@ -179,8 +213,8 @@ class AgentSlot:
             raise SlotLost(f"the agent failed: {facts['error']}")
         for side, command in (("program", order["command"]), ("judge", order.get("judge"))):
             if command and _lacks_program(facts.get(side), command["argv"][0]):
-                raise SandboxError(
-                    f"the sandbox image lacks {command['argv'][0]}, which this language needs"
+                raise LanguageMissing(
+                    f"the sandbox lacks {command['argv'][0]}, which this language needs"
                 )
         return facts, outputs
 
@@ -209,21 +243,17 @@ class AgentSlot:
         self, order: frames.Header, blobs: Sequence[bytes]
     ) -> tuple[frames.Header, list[bytes]]:
         await self._stream.write(frames.encode(order, blobs))
-        return await self._receive()
+        answer = await self._receive()
+        while self._stops:  # each is answered, too
+            await self._receive()
+            self._stops -= 1
+        return answer
 
     async def _receive(self) -> tuple[frames.Header, list[bytes]]:
         prefix = await self._stream.readexactly(frames.PREFIX.size)
         text = await self._stream.readexactly(frames.header_length(prefix))
         header, sizes = frames.decode_header(text)
         return header, [await self._stream.readexactly(size) for size in sizes]
-
-
-def _file_names(program: Program, language: Language) -> list[str]:
-    names = [language.source_name, *program.files]
-    taken = {language.source_name, language.artifact}
-    if any(name.split("/")[0] in taken for name in program.files):
-        raise ValueError(f"files: {language.source_name} and what is made of it are taken")
-    return names
 
 
 def _build(language: Language) -> dict[str, Any] | None:
@@ -271,7 +301,7 @@ def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
     try:
         wait_status = facts["wait_status"]
         code = None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
-        stdout, stderr, result = outputs
+        stdout, stderr, result, *contents = outputs
         run = Run(
             Status.OK,
             stdout,
@@ -283,6 +313,9 @@ def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
             memory_kb=int(facts["memory_kb"]),
             result=result,
             was_starved=_was_starved(facts),
+            files=dict(zip(facts["files"], contents, strict=True)),
+            most_processes=int(facts["most_processes"]),
+            was_survived=bool(facts["is_survived"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SlotLost(f"the agent's report cannot be read: {error!r}") from error
@@ -311,6 +344,8 @@ def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:
     match facts["killed_for"]:
         case "deadline":
             raise DeadlineExceeded("a run was not over at the deadline")
+        case "stop":
+            raise RunStopped("the run was stopped")
         case "output":
             return Status.OUTPUT_LIMIT_EXCEEDED
         case "memory":
@@ -319,6 +354,8 @@ def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:
             return Status.TIME_LIMIT_EXCEEDED
         case "partner":
             return Status.OK
+    if facts["has_oversized_file"]:
+        return Status.OUTPUT_LIMIT_EXCEEDED
     if facts["setup_error"] is not None:
         if not facts["setup_error"].startswith("exec"):
             raise SlotLost(f"no jail could be built: {facts['setup_error']}")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from sandbox.base import Limits, Program, Run
 from sandbox.checkers import Checker
 from sandbox.languages import language_named
-from sandbox.two_box import check_test_code
+from sandbox.two_box import check_typed_tests
 from sandbox.values import equal, parse_result
 
 
@@ -48,6 +48,8 @@ class TestCase:
     """Instead of the submission's."""
     weight: float = 1.0
     group: str | None = None
+    output_files: Mapping[str, bytes] = field(default_factory=dict)
+    """Expected content of some of the program's `outputs`, compared as the output is."""
 
     call: ClassVar[None] = None
 
@@ -61,7 +63,11 @@ class TestCase:
 
     def verdict(self, run: Run, checker: Checker) -> Verdict:
         """The verdict on a run that ended well."""
-        is_right = (self.checker or checker).accepts(self.output, run.stdout)
+        accepts = (self.checker or checker).accepts
+        is_right = accepts(self.output, run.stdout) and all(
+            name in run.files and accepts(expected, run.files[name])
+            for name, expected in self.output_files.items()
+        )
         return Verdict.CORRECT if is_right else Verdict.WRONG_ANSWER
 
 
@@ -97,6 +103,10 @@ class CallCase:
 
 
 Test = TestCase | CallCase
+
+
+Trust = Literal["two_box", "in_process"]
+"""Where test code runs: in another jail than the program, or in the program's own process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,7 @@ class Submission:
         if self.test_code is not None:
             if self.tests or self.scoring == "groups":
                 raise ValueError("test code comes alone, and has no groups")
-            check_test_code(self.program.language, self.test_code.kind, self.test_code.source)
+            check_typed_tests(self.program.language, self.test_code.kind, self.test_code.source)
             return
         if not self.tests:
             raise ValueError("tests must hold at least one test case")
@@ -146,6 +156,17 @@ class Submission:
         language = language_named(self.program.language)
         if not language.is_warm and any(test.call is not None for test in self.tests):
             raise ValueError("functions can be called in python only")
+        for test in self.tests:
+            if test.call is None and test.checker is not None and test.checker.interactor:
+                raise ValueError("an interactor is the checker of all tests or of none")
+            if isinstance(test, TestCase) and test.output_files:
+                self._check_output_files(test)
+
+    def _check_output_files(self, test: TestCase) -> None:
+        if not test.output_files.keys() <= set(self.program.outputs):
+            raise ValueError("output_files must be among the outputs of the program")
+        if test.checker_program(self.checker) is not None:
+            raise ValueError("output_files cannot be compared by a checker program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,5 +206,7 @@ class Judgement:
     """
     tests: tuple[TestResult, ...]
     compile_output: str = ""
+    trust: Trust | None = None
+    """Of test code: whether the program had a jail of its own."""
     flags: tuple[str, ...] = ()
     """Hints that the program tried something odd; never part of the score."""

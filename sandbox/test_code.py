@@ -6,12 +6,13 @@ every planned test has passed.
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.base import CheckerFailed, Pair, Program, Roles, Run, SandboxError, Status
 from sandbox.flags import flags_of_source
-from sandbox.pool import SlotPool
+from sandbox.patience import prepared
+from sandbox.pool import Session, SlotPool
 from sandbox.submission import Judgement, Submission, TestCode, TestResult, Verdict
 from sandbox.two_box import Uncallable, boxes
 
@@ -87,35 +88,30 @@ async def judge_test_code(
         trial = trial_of(submission, code)
     except Uncallable as reason:
         return _not_compiled(submission, Run(Status.COMPILE_ERROR, stderr=str(reason).encode()))
-    compiled, pair = await _run(pool, submission, trial, deadline)
-    if pair is not None and pair.program.was_starved:
-        patient = replace(submission, limits=submission.limits.patient())
-        compiled, pair = await _run(pool, patient, trial, deadline, is_alone=True)
-    if pair is None:
-        return _not_compiled(submission, compiled)
+    async with prepared(pool, trial.program, deadline) as (session, compiled):
+        if compiled.status is Status.OK:
+            compiled = await _load_judge(session, trial)
+        if compiled.status is not Status.OK:
+            return _not_compiled(submission, compiled)
+        pair = await session.run_pair(trial.stdin, submission.limits, roles=trial.roles)
+    if pair.program.was_starved:
+        async with pool.session(trial.program, deadline=deadline, is_alone=True) as session:
+            await session.compile()
+            await _load_judge(session, trial)
+            patient = submission.limits.patient()
+            pair = await session.run_pair(trial.stdin, patient, roles=trial.roles)
     if pair.program.was_starved:
         raise SandboxError("the host was too busy to time the tests, even with nothing beside them")
     return _judgement(submission, pair, read_report(pair.judge.result))
 
 
-async def _run(
-    pool: SlotPool,
-    submission: Submission,
-    trial: Trial,
-    deadline: float,
-    *,
-    is_alone: bool = False,
-) -> tuple[Run, Pair | None]:
-    async with pool.session(trial.program, deadline=deadline, is_alone=is_alone) as session:
-        compiled = await session.compile()
-        if compiled.status is not Status.OK:
-            return compiled, None
-        loaded = await session.compile(trial.judge)
-        if loaded.status is not Status.OK and trial.is_typed_by_program:
-            return loaded, None
-        if loaded.status is not Status.OK:
-            raise CheckerFailed(f"the test code does not compile: {loaded.stderr[:500]!r}")
-        return compiled, await session.run_pair(trial.stdin, submission.limits, roles=trial.roles)
+async def _load_judge(session: Session, trial: Trial) -> Run:
+    loaded = await session.compile(trial.judge)
+    if loaded.was_starved:
+        raise SandboxError("the host was too busy to compile the tests")
+    if loaded.status is not Status.OK and not trial.is_typed_by_program:
+        raise CheckerFailed(f"the test code does not compile: {loaded.stderr[:500]!r}")
+    return loaded
 
 
 def read_report(text: bytes) -> Report:
@@ -170,6 +166,7 @@ def _judgement(submission: Submission, pair: Pair, report: Report) -> Judgement:
         passed=report.passed,
         total=len(tests),
         tests=tests,
+        trust="two_box",
         flags=tuple(sorted(flags)),
     )
 

@@ -13,15 +13,30 @@ TOLERANCE = 1e-9
 def parse_result(text: bytes) -> Any:
     """Read what the driver sent. ValueError if the program sent something else."""
     try:
-        return json.loads(text, object_hook=_integers)
+        return json.loads(text, object_hook=_unmarked)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def _integers(found: dict[str, Any]) -> Any:
-    """Integers too long for decimal digits come as `{"$int": "0x…"}`."""
-    if found.keys() == {"$int"} and isinstance(found["$int"], str):
-        return int(found["$int"], 16)
+def _unmarked(found: dict[str, Any]) -> Any:
+    """Integers too long for decimal digits come as `{"$int": "0x…"}`, and a dict with a key that
+    starts with `$` as `{"$dict": [[key, value], …]}`."""
+    match found:
+        case {"$int": str(digits)}:
+            return int(digits, 16)
+        case {"$dict": list(pairs)}:
+            return _dict_of(pairs)
+    return found
+
+
+def _dict_of(pairs: list[Any]) -> dict[str, Any]:
+    found = {}
+    for pair in pairs:
+        match pair:
+            case [str(key), value]:
+                found[key] = value
+            case _:
+                raise ValueError("no pair of a key and a value")
     return found
 
 

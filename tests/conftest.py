@@ -1,18 +1,20 @@
-"""Real parts for tests: a private Redis server and a Docker engine, or a skip that says why."""
+"""Real parts for tests: containers, a private Redis server, or a skip that says why."""
 
 import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 import redis
 
-from sandbox import SandboxUnavailable
+from sandbox import DockerSandbox, LocalSandbox, PooledSandbox, SandboxUnavailable
 from sandbox.docker import Engine
+from sandbox.images.build import build_image, image_tag
 
 
 def missing(name: str, reason: str) -> None:
@@ -29,6 +31,52 @@ def docker_engine() -> None:
         Engine().close()
     except SandboxUnavailable as error:
         missing("docker", str(error))
+
+
+@pytest.fixture(scope="session")
+def built(docker_engine: None) -> None:
+    build_image()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def docker_sandbox(built: None) -> AsyncIterator[DockerSandbox]:
+    async with DockerSandbox(slots=2) as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def full_sandbox(docker_engine: None) -> AsyncIterator[DockerSandbox]:
+    engine = Engine()
+    is_there = engine.has_image(image_tag("full"))
+    engine.close()
+    if not is_there:
+        missing("full-image", "run `rulegrade sandbox build --flavour full` (2.8 GB)")
+    async with DockerSandbox(image_tag("full"), slots=2) as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def local_sandbox() -> AsyncIterator[LocalSandbox]:
+    sandbox = LocalSandbox(slots=2)
+    try:
+        await sandbox.start()
+    except SandboxUnavailable as error:
+        missing("local", str(error))
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture(scope="session", params=["docker", "local"])
+def sandbox(request: pytest.FixtureRequest) -> PooledSandbox:
+    """Each kind of sandbox, so that what a test says holds for both."""
+    found: PooledSandbox = request.getfixturevalue(f"{request.param}_sandbox")
+    return found
+
+
+@pytest.fixture
+def deadline() -> float:
+    """Far enough for anything these tests run."""
+    return time.time() + 120
 
 
 @pytest.fixture(scope="session")

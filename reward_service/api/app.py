@@ -26,8 +26,11 @@ from reward_service.api.refusals import (
     request_id_of,
 )
 from reward_service.api.routes import probes, v1
+from reward_service.compat.labels import Labels
+from reward_service.compat.routers import ROUTERS
 from reward_service.engine import Engine
 from reward_service.errors import BadTask, InfraError, Overloaded
+from reward_service.run_schemas import ExecuteRequest
 from reward_service.schemas import RewardRequest, TaskRequest
 from reward_service.settings import Settings
 
@@ -40,12 +43,12 @@ class Service(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The schema, with every wire model."""
         if self.openapi_schema is None:
-            _, body = models_json_schema(
-                [(RewardRequest, "validation"), (TaskRequest, "validation")],
+            _, bodies = models_json_schema(
+                [(body, "validation") for body in (RewardRequest, TaskRequest, ExecuteRequest)],
                 ref_template="#/components/schemas/{model}",
             )
             schema = super().openapi()
-            schema["components"]["schemas"].update(body["$defs"])
+            schema["components"]["schemas"].update(bodies["$defs"])
             self.openapi_schema = schema
         return self.openapi_schema
 
@@ -69,6 +72,9 @@ def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> Fa
     )
     app.include_router(v1)
     app.include_router(probes)
+    app.state.labels = Labels(settings.data_sources)
+    for router in ROUTERS:
+        app.include_router(router)
     for kind in (Refusal, BadTask, Overloaded, InfraError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, _refuse)
     app.add_middleware(Envelope)

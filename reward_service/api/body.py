@@ -10,6 +10,7 @@ from structlog.contextvars import bind_contextvars
 from reward_service.api.parsing import Parsed, parse
 from reward_service.api.refusals import Refusal, request_id_of
 from reward_service.errors import Overloaded
+from reward_service.run_schemas import ExecuteRequest
 from reward_service.schemas import RewardRequest, TaskRequest
 
 MEGABYTE = 1024 * 1024
@@ -80,6 +81,13 @@ async def read_tasks(request: Request) -> TaskRequest:
     return tasks
 
 
+async def read_runs(request: Request) -> ExecuteRequest:
+    """The programs in the body; a request id is taken as for a batch."""
+    runs = await _read(request, ExecuteRequest)
+    bind_contextvars(count=len(runs.runs))
+    return runs
+
+
 async def _read(request: Request, kind: type[Parsed]) -> Parsed:
     intake: Intake = request.app.state.intake
     parsed = parse(kind, await intake.read(request))
@@ -90,3 +98,4 @@ async def _read(request: Request, kind: type[Parsed]) -> Parsed:
 
 Batch = Annotated[RewardRequest, Depends(read_batch)]
 Tasks = Annotated[TaskRequest, Depends(read_tasks)]
+Runs = Annotated[ExecuteRequest, Depends(read_runs)]

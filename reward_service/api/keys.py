@@ -85,10 +85,14 @@ async def require_key(
     header: Annotated[str | None, Depends(_HEADER)],
 ) -> None:
     """Let the request pass if it shows a key, or if the service has none."""
+    require_this_key(request, bearer.credentials if bearer else header)
+
+
+def require_this_key(request: Request, presented: str | None) -> None:
+    """Raise Refusal unless `presented` is a key, or the service has none."""
     keys: Sequence[ApiKey] = request.app.state.keys
     if not keys:
         return
-    presented = bearer.credentials if bearer else header
     key = find_key(keys, presented) if presented else None
     if key is None:
         message = "Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`."

@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ValidationError
 
 from reward_service.errors import BadTask, InfraError, Overloaded
+from reward_service.run_schemas import ExecuteRequest
 from reward_service.schemas import ErrorResponse, Problem, RewardRequest
 
 MAX_PROBLEMS = 20
@@ -69,10 +70,10 @@ def from_overload(error: Overloaded) -> Refusal:
     return Refusal(429, "overloaded", str(error), headers={"Retry-After": after})
 
 
-def from_infra(_: InfraError) -> Refusal:
-    """503: a part that the whole request needs is down. What it is, is in the log and /readyz."""
-    message = "A part of the service is down; nothing was scored. See /readyz."
-    return Refusal(503, "unavailable", message, headers={"Retry-After": str(RETRY_AFTER_S)})
+def from_infra(error: InfraError) -> Refusal:
+    """503: a part that the whole request needs is down; `code` names it, as it would an item."""
+    message = _shorten(f"Nothing was scored, see /readyz: {error}", MAX_MESSAGE)
+    return Refusal(503, error.code, message, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 def from_validation(error: ValidationError) -> Refusal:
@@ -133,4 +134,4 @@ def _fields(model: type[BaseModel]) -> Iterable[str]:
         yield from part.get("properties", {})
 
 
-_FIELDS = frozenset(_fields(RewardRequest))
+_FIELDS = frozenset({*_fields(RewardRequest), *_fields(ExecuteRequest)})

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from structlog.contextvars import bind_contextvars
 
-from reward_service.api.body import Batch, Tasks
+from reward_service.api.body import Batch, Runs, Tasks
 from reward_service.api.keys import require_key
 from reward_service.api.presence import while_present
 from reward_service.engine import Engine
+from reward_service.run_schemas import ExecuteRequest, ExecuteResponse
 from reward_service.schemas import (
     ErrorResponse,
     LanguageInfo,
@@ -51,6 +52,9 @@ class Ready(Wire):
     """Whether requests can be served in full."""
     parts: dict[str, str]
     """The state of each part, in words."""
+    isolation: dict[str, str]
+    """What isolates programs: `backend`, `level`, `limits`, `runtime`, `image` and `python`; empty
+    while none can be run."""
 
 
 def get_engine(request: Request) -> Engine:
@@ -92,6 +96,18 @@ async def check_tasks(request: Request, tasks: Tasks, engine: CurrentEngine) -> 
     return await while_present(request, engine.check(tasks, received=request.state.received))
 
 
+@v1.post(
+    "/execute",
+    operation_id="execute",
+    tags=["programs"],
+    responses=_REFUSALS,
+    openapi_extra=_described(ExecuteRequest),
+)
+async def execute(request: Request, runs: Runs, engine: CurrentEngine) -> ExecuteResponse:
+    """Run programs in the sandbox, for their output."""
+    return await while_present(request, engine.execute(runs, received=request.state.received))
+
+
 @v1.get(
     "/verifiers",
     operation_id="list_verifiers",
@@ -115,7 +131,7 @@ async def list_verifiers() -> VerifierList:
 @v1.get(
     "/languages",
     operation_id="list_languages",
-    tags=["rewards"],
+    tags=["programs"],
     responses={status: _REFUSALS[status] for status in (401, 503)},
 )
 async def list_languages(engine: CurrentEngine) -> LanguageList:
@@ -138,4 +154,4 @@ async def readyz(engine: CurrentEngine, response: Response) -> Ready:
     """Whether requests can be served: 200, or 503 while a part starts or is down."""
     state = engine.readiness()
     response.status_code = 200 if state.ready else 503
-    return Ready(ready=state.ready, parts=state.parts)
+    return Ready(ready=state.ready, parts=state.parts, isolation=state.isolation)

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from reward_service.api.app import create_app
 from reward_service.api.connection import connection_class
 from reward_service.api.keys import ApiKey, load_keys
+from reward_service.compat.labels import Labels
 from reward_service.engine import run_engine
 from reward_service.settings import BadSettings, Settings, check_binding
 from reward_service.telemetry import configure_logging
@@ -31,6 +32,7 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; raises BadSettings when it cannot start as configured."""
     check_binding(settings)
     keys = load_keys(settings)
+    Labels(settings.data_sources)  # refused here, and not when the engine has started
     configure_logging(settings.log_level, settings.log_format)
     with _bind(settings) as listener, contextlib.suppress(asyncio.CancelledError):
         asyncio.run(_serve(settings, keys, listener))

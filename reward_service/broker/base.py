@@ -3,17 +3,30 @@ What every queue promises.
 
 A job is answered in parts, one result per index, so that a caller whose deadline passes keeps
 what was done. A job whose caller has gone, or whose deadline has passed, is not started; if it
-runs, its lease is revoked.
+runs, its lease is revoked. Deadlines are on the monotonic clock: nobody's wall clock ends a job.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 P = TypeVar("P")
 R = TypeVar("R")
+Lane = Literal["train", "eval"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf jobs are queued. Lanes take turns, in a lane keys, and under a key requests,
+    so that no burst keeps others waiting."""
+
+    lane: Lane = "train"
+    key: str = ""
+
+
+NOBODY = Caller()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +35,18 @@ class Job(Generic[P]):
 
     id: str
     kind: str
-    payload: P
-    items: int
-    """How many results the job owes, at indices 0 … items-1."""
+    payload: list[P]
+    """One part for each result it owes."""
     size: int
     """Bytes, roughly; bounds the queue."""
     deadline: float
-    """Unix seconds after which nobody wants the results."""
-    created: float = field(default_factory=time.time)
-    """Unix seconds."""
+    """`time.monotonic()` after which nobody wants the results."""
+    created: float = field(default_factory=time.monotonic)
+
+    @property
+    def items(self) -> int:
+        """How many results the job owes, at indices 0 … items-1."""
+        return len(self.payload)
 
 
 @dataclass(slots=True)
@@ -38,7 +54,8 @@ class Lease(Generic[P]):
     """A job in a worker's hands."""
 
     job: Job[P]
-    taken: float = field(default_factory=time.time)
+    token: str = ""
+    """The broker's own name of it."""
     on_revoke: Callable[[], object] | None = None
     """Called when nobody wants the results any more; the worker stops then."""
 
@@ -54,18 +71,42 @@ class Reply(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How much waits."""
+    """How much waits in this process."""
 
     items: int
     size: int
     oldest_s: float
 
 
+class Codec(Protocol[P, R]):
+    """Payloads and results as bytes, for brokers that leave the process. Plain data only."""
+
+    def dump_payload(self, payload: Sequence[P]) -> tuple[bytes, Mapping[str, bytes]]:
+        """The payload, and apart from it, by digest, long texts that many jobs share."""
+        ...
+
+    def load_payload(self, data: bytes, shared: Mapping[str, bytes]) -> list[P]:
+        """Read back both halves; ValueError when they are not what `dump_payload` wrote."""
+        ...
+
+    def dump_result(self, result: R) -> bytes:
+        """One result."""
+        ...
+
+    def load_result(self, data: bytes) -> R:
+        """Read it back; ValueError when it is not one."""
+        ...
+
+    def given_up(self, code: str, message: str) -> R:
+        """The result of a job that no worker could do: a failure of ours."""
+        ...
+
+
 class Broker(Protocol[P, R]):
     """A queue with leases. Raises Overloaded when full and BrokerError when out of reach."""
 
     def submit(
-        self, jobs: Sequence[Job[P]]
+        self, jobs: Sequence[Job[P]], caller: Caller = NOBODY
     ) -> AbstractAsyncContextManager[AsyncIterator[Reply[R]]]:
         """Queue `jobs`, all or none; iterate over results as they come, until all are in.
 
@@ -76,7 +117,11 @@ class Broker(Protocol[P, R]):
         ...
 
     def leases(self, kind: str) -> AsyncIterator[Lease[P]]:
-        """Jobs of one kind, for ever; a job is taken only when the next one is asked for."""
+        """Jobs of one kind, until `stop_leasing`; one is taken only when it is asked for."""
+        ...
+
+    def stop_leasing(self) -> None:
+        """End every `leases`; what was leased may still be answered."""
         ...
 
     async def reply(self, lease: Lease[P], index: int, result: R) -> None:

@@ -13,18 +13,25 @@ from pathlib import Path
 _V2 = Path("/sys/fs/cgroup")
 _V1_CPU = Path("/sys/fs/cgroup/cpuacct/cpuacct.usage")
 _V1_MEMORY = Path("/sys/fs/cgroup/memory")
+_V1_PIDS = Path("/sys/fs/cgroup/pids")
+
+
+def is_there() -> bool:
+    """Whether this process can see a cgroup of its own."""
+    return (_V2 / "cgroup.controllers").exists() or _V1_CPU.exists()
 
 
 class Meter:
-    """CPU time, memory and out-of-memory kills of this container."""
+    """CPU time, memory, processes and out-of-memory kills of this container."""
 
     def __init__(self) -> None:
         self._is_v2 = (_V2 / "cgroup.controllers").exists()
         memory = _V2 if self._is_v2 else _V1_MEMORY
         self._cpu = _File(_V2 / "cpu.stat" if self._is_v2 else _V1_CPU)
         self._memory = _File(memory / "memory.stat")
+        self._pids = _File((_V2 if self._is_v2 else _V1_PIDS) / "pids.current")
         self._oom = _File(memory / ("memory.events" if self._is_v2 else "memory.oom_control"))
-        self.version = 2 if self._is_v2 else 1
+        self.name = "cgroup v2" if self._is_v2 else "cgroup v1"
 
     def cpu_ms(self) -> float:
         """CPU time of all processes that ever lived here, in ms."""
@@ -36,6 +43,10 @@ class Meter:
         """Memory that only its processes hold, tmpfs files included, page cache left out."""
         fields = self._memory.fields()
         return (fields["anon" if self._is_v2 else "rss"] + fields["shmem"]) // 1024
+
+    def processes(self) -> int:
+        """How many processes and threads live here."""
+        return int(self._pids.text())
 
     def oom_kills(self) -> int:
         """How often the kernel killed a process here for lack of memory."""

@@ -81,6 +81,8 @@ def _plain_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
         if text in plain:
             raise NotPlainData(f"two keys are written {text!r}")
         plain[text] = _plain(item, depth + 1)
+    if any(text.startswith("$") for text in plain):  # or a dict could be taken for what it spells
+        return {"$dict": list(plain.items())}
     return plain
 
 

@@ -10,6 +10,7 @@ import time
 from sandbox.agent.cgroup import Meter, waited_for_cpu_ms
 from sandbox.agent.jailed import JailedRun, JailError
 from sandbox.agent.tree import used_below
+from sandbox.agent.tree_meter import TreeMeter
 
 TICK_MS = 20
 """How often CPU time and memory are looked at: a page-faulting program takes about 20 MB a tick."""
@@ -30,12 +31,13 @@ SERVICE_FD = 0
 class Baseline:
     """What the container had used before a run was started."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter | TreeMeter) -> None:
         self._meter = meter
         self._cpu = meter.cpu_ms()
         self._own_cpu = time.process_time()
         self._memory = meter.memory_kb()
         self._oom = meter.oom_kills()
+        self._processes = meter.processes()
 
     def cpu_ms(self, jails: int) -> float:
         """CPU time of all that ran since, without this process and without building jails."""
@@ -45,6 +47,10 @@ class Baseline:
     def memory_kb(self) -> int:
         """What came on top since."""
         return self._meter.memory_kb() - self._memory
+
+    def processes(self, jails: int) -> int:
+        """How many processes and threads came on top since, without the jails' inits."""
+        return self._meter.processes() - self._processes - jails
 
     def oom_kills(self) -> int:
         """Since then."""
@@ -81,15 +87,22 @@ class Execution:
         owners = {fd: jail for jail in self._jails for fd in jail.fds()}
         for fd in owners:
             poll.register(fd, select.POLLIN)
-        poll.register(SERVICE_FD, 0)
+        poll.register(SERVICE_FD, select.POLLIN)
         while not all(jail.is_gone for jail in self._jails):
-            for fd, _ in poll.poll(TICK_MS):
-                if fd == SERVICE_FD:  # a hang-up: nobody waits for this run any more
-                    raise SystemExit("the service is gone")
-                if not owners[fd].take(fd):
+            for fd, event in poll.poll(TICK_MS):
+                if fd == SERVICE_FD:
+                    self._hear_service(event)
+                    poll.modify(SERVICE_FD, 0)
+                elif not owners[fd].take(fd):
                     poll.unregister(fd)
             self._enforce(agents)
         self._settle()
+
+    def _hear_service(self, event: int) -> None:
+        """Orders come one at a time: what comes during a run is the order to stop it."""
+        if event & ~select.POLLIN:  # a hang-up: nobody waits for this run any more
+            raise SystemExit("the service is gone")
+        self._kill("stop")
 
     def _enforce(self, agents: set[int]) -> None:
         for jail in self._jails:
@@ -112,6 +125,8 @@ class Execution:
         elapsed, limits = self._program.elapsed_s(), self._limits
         facts = self._program.facts
         facts.memory_kb = max(facts.memory_kb, self._before.memory_kb())
+        processes = self._before.processes(len(self._jails))
+        facts.most_processes = max(facts.most_processes, processes)
         allowance_mb = 0 if self._judge is None else JUDGE_MEMORY_MB
         cpu_ms = self._cpu_ms()
         if facts.memory_kb > (limits["memory_mb"] + allowance_mb) * 1024:

@@ -3,26 +3,30 @@ The front: process 1 of a sandbox container. Takes orders on stdin, answers on s
 
 Orders, each answered by one frame:
 
-    load      a program, for one side: files, and the command that compiles it, if it is compiled
+    load      a program, for one side: files, and the command that compiles it, if it is to be
+              compiled; what was compiled goes along with the answer, if it is not too large
     run       the loaded program on one input, by the command given
     run_pair  the loaded program and the loaded judge at once, each in a jail, with a link between
+    stop      the run that is under way, if one is; the run is answered first, then this
 
 It ends when its stdin ends, and the container with it: a service that was killed leaves nothing.
 """
 
 import os
+import platform
 import resource
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any, Literal
 
-from sandbox.agent import frames
-from sandbox.agent.cgroup import Meter
+from sandbox.agent import cgroup, frames
 from sandbox.agent.execution import Baseline, Execution
 from sandbox.agent.jailed import Facts, File, JailedRun, JailError, Link, Order, sealed
+from sandbox.agent.tree_meter import TreeMeter
 
 Side = Literal["program", "judge"]
 
@@ -57,9 +61,8 @@ class Front:
         # what agents need.
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        self._meter = Meter()
-        self.cgroup_version = self._meter.version
         self._agents = {os.getpid()}
+        self._meter = cgroup.Meter() if cgroup.is_there() else TreeMeter(self._agents)
         self._spawners: dict[str, socket.socket] = {}
         for kind in ("exec", "python"):
             self._spawner(kind)
@@ -87,6 +90,12 @@ class Front:
         self._agents.add(process.pid)
         return ours
 
+    def greeting(self) -> frames.Header:
+        """What the service wants to know of this place before it sends anything."""
+        numpy = "" if find_spec("numpy") else ", without numpy"
+        python = f"{sys.executable} {platform.python_version()}{numpy}"
+        return {"limits": self._meter.name, "python": python}
+
     def answer(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         """Carry out one order."""
         match order["op"]:
@@ -96,6 +105,8 @@ class Front:
                 return self._run_alone(order, blobs)
             case "run_pair":
                 return self._run_pair(order, blobs)
+            case "stop":  # what is read here came too late
+                return frames.encode({})
             case other:
                 raise frames.BadFrame(f"unknown order {other}")
 
@@ -104,7 +115,7 @@ class Front:
         if side == "program":  # a judge is loaded after the program it judges
             self._unload("judge")
         self._unload(side)
-        files = _files(order["files"], blobs)
+        files = _files(order["files"], blobs, order["mode"])
         if order["command"] is None:
             self._files[side] = files
             return Facts(wait_status=0)
@@ -113,9 +124,12 @@ class Front:
         source, *beside = files
         _close([source])
         self._files[side] = [File(artifact, 0o555, built), *beside]
-        if facts.wait_status == 0 and not os.fstat(built).st_size:
+        size = os.fstat(built).st_size
+        if facts.wait_status == 0 and not size:
             facts.wait_status = FAILED
             facts.stderr += b"the compiler left no program, or too large a one"
+        elif facts.wait_status == 0 and size <= order["bring_bytes"]:
+            facts.files[artifact] = os.pread(built, size, 0)
         return facts
 
     def _compile(self, order: frames.Header, files: list[File]) -> tuple[Facts, int]:
@@ -131,7 +145,9 @@ class Front:
         beside = _files(order["files"], blobs[1:])
         files = [*self._files["program"], *beside]
         before = Baseline(self._meter)
-        run = self._start(order["command"], files, blobs[0], order["limits"])
+        run = self._start(
+            order["command"], files, blobs[0], order["limits"], outputs=order["outputs"]
+        )
         Execution(run, None, order["limits"], deadline_s=order["deadline_s"], before=before).finish(
             self._agents
         )
@@ -171,6 +187,7 @@ class Front:
         stdin: bytes,
         limits: dict[str, Any],
         *,
+        outputs: Sequence[str] = (),
         link: Link = Link(),  # noqa: B008 (frozen)
         of_judge: bool = False,
     ) -> JailedRun:
@@ -183,6 +200,7 @@ class Front:
             stdin=stdin,
             limits=limits,
             artifact=command.get("artifact"),
+            outputs=list(outputs),
             role=role,
             has_result=of_judge or (role is not None and role["name"] == "call"),
             link=link,
@@ -198,8 +216,10 @@ def _reply(facts: dict[str, Facts]) -> bytes:
     headers, blobs = {}, []
     for side, found in facts.items():
         header = asdict(found)
+        files = header.pop("files")
         blobs += [bytes(header.pop(name)) for name in ("stdout", "stderr", "result")]
-        headers[side] = header
+        blobs += files.values()
+        headers[side] = {**header, "files": list(files)}
     return frames.encode(headers, blobs)
 
 
@@ -214,9 +234,9 @@ def _pipes() -> tuple[Link, Link]:
     return Link(stdin=from_judge, stdout=program_says), Link(stdin=from_program, stdout=judge_says)
 
 
-def _files(names: Sequence[str], contents: Sequence[bytes]) -> list[File]:
+def _files(names: Sequence[str], contents: Sequence[bytes], mode: int = 0o444) -> list[File]:
     pairs = zip(names, contents, strict=True)
-    return [File(name, 0o444, sealed(content, "file")) for name, content in pairs]
+    return [File(name, mode, sealed(content, "file")) for name, content in pairs]
 
 
 def _close(files: list[File]) -> None:
@@ -227,7 +247,7 @@ def _close(files: list[File]) -> None:
 def main() -> None:
     """Serve until stdin ends."""
     front = Front()
-    _send(frames.encode({"cgroup": front.cgroup_version}))
+    _send(frames.encode(front.greeting()))
     source = sys.stdin.buffer
     while prefix := source.read(frames.PREFIX.size):
         order, sizes = frames.decode_header(source.read(frames.header_length(prefix)))

@@ -5,14 +5,15 @@
  *   init --builds the root, then fork()--> run (pid 2): limits, no capability, filter, exec or return
  *
  * init outlives the run by a moment: it reports how the run ended on `status_fd`, kills whatever the
- * run left behind, copies one artifact out, and exits, upon which the kernel kills every process of
+ * run left behind, copies one artifact or the named output files out, and exits, upon which the kernel kills every process of
  * its pid namespace. To end a run early, kill init.
  *
  * init stays out of the run's reach: it is pid 1 of the run's namespace (signals without a handler
  * do not reach it), not dumpable (no ptrace, no /proc/1/mem), and holds no secret.
  *
  * Errors before the run starts are reported on `status_fd` as "setup STEP ERRNO\n"; the end of a run
- * as "end WAIT_STATUS CPU_MICROSECONDS PEAK_KIB\n".
+ * as "end WAIT_STATUS CPU_MICROSECONDS PEAK_KIB IS_SURVIVED\n"; the last says whether other processes
+ * of the run were still at work when its first one had ended.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -54,9 +56,11 @@ struct jail_spec {
     int channel_fd;                /* a socket that is sent init's pidfd */
     int result_fd;                 /* becomes descriptor 3 of the run; -1: none */
     int link_fd;                   /* becomes descriptor 4 of the run; -1: none */
-    int artifact_fd;               /* receives `artifact`; -1: none */
+    int artifact_fd;               /* receives `artifact` or `outputs`; -1: none */
     const char *artifact;          /* plain file name in the work directory */
-    uint64_t artifact_max_bytes;
+    uint64_t artifact_max_bytes;   /* of all that artifact_fd receives */
+    const char *const *outputs;    /* NULL-terminated file names; NULL: none */
+    uint64_t output_max_bytes;     /* of one of them */
     uint64_t cpu_s, stack_bytes, disk_bytes, processes;
     char *const *argv;             /* NULL: return 0 in the run, for an interpreter to go on */
     char *const *envp;
@@ -83,8 +87,9 @@ static void write_file(const char *path, const char *text) {
 
 /* ---- the root directory ------------------------------------------------------------------- */
 
+/* With what is mounted below: the kernel does not let it be left out here. */
 static void bind_mount(const char *from, const char *to) {
-    check(mount(from, to, NULL, MS_BIND, NULL), to);
+    check(mount(from, to, NULL, MS_BIND | MS_REC, NULL), to);
 }
 
 static void bind_read_only(const char *from, const char *to) {
@@ -285,20 +290,46 @@ static void copy_artifact(const struct jail_spec *spec) {
     copy_fd(fd, spec->artifact_fd, (uint64_t)info.st_size);
 }
 
+enum { MISSING = -1, TOO_LARGE = -2 };
+
+/* Each output file as its size in eight bytes and its content; MISSING or TOO_LARGE and nothing. */
+static void copy_outputs(const struct jail_spec *spec) {
+    struct open_how how = {.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
+    uint64_t room = spec->artifact_max_bytes;
+    for (const char *const *name = spec->outputs; *name; name++) {
+        struct stat info;
+        int64_t size = MISSING;
+        int fd = (int)syscall(SYS_openat2, AT_FDCWD, *name, &how, sizeof how);
+        if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
+            size = info.st_size;
+            if ((uint64_t)size > spec->output_max_bytes || (uint64_t)size > room) size = TOO_LARGE;
+        }
+        if (write(spec->artifact_fd, &size, sizeof size) != sizeof size) fail("copy");
+        if (size > 0) {
+            copy_fd(fd, spec->artifact_fd, (uint64_t)size);
+            room -= (uint64_t)size;
+        }
+        if (fd >= 0) close(fd);
+    }
+}
+
 static void report_end(const struct jail_spec *spec, pid_t run) {
     struct rusage usage = {0};
     int status = 0;
-    pid_t ended;
+    pid_t ended, orphan;
     while ((ended = wait4(-1, &status, 0, &usage)) != run)
         if (ended < 0 && errno != EINTR) fail("wait");
-    kill(-1, SIGKILL); /* nothing may change the artifact under our hands */
-    if (spec->artifact_fd >= 0 && status == 0) {
+    while ((orphan = waitpid(-1, NULL, WNOHANG)) > 0) {} /* 0: some are still at work */
+    kill(-1, SIGKILL); /* nothing may change the files under our hands */
+    if (spec->artifact_fd >= 0 && (status == 0 || spec->outputs)) {
         while (waitpid(-1, NULL, 0) > 0) {}
-        copy_artifact(spec);
+        if (spec->outputs) copy_outputs(spec);
+        else copy_artifact(spec);
     }
     long long cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL +
                     usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-    dprintf(status_fd, "end %d %lld %ld\n", status, cpu, usage.ru_maxrss);
+    dprintf(status_fd, "end %d %lld %ld %d\n", status, cpu, usage.ru_maxrss, orphan == 0);
 }
 
 static void close_all_but(int a, int b) {

@@ -34,6 +34,8 @@ class _Spec(ctypes.Structure):
         ("artifact_fd", ctypes.c_int),
         ("artifact", ctypes.c_char_p),
         ("artifact_max_bytes", ctypes.c_uint64),
+        ("outputs", ctypes.POINTER(ctypes.c_char_p)),
+        ("output_max_bytes", ctypes.c_uint64),
         ("cpu_s", ctypes.c_uint64),
         ("stack_bytes", ctypes.c_uint64),
         ("disk_bytes", ctypes.c_uint64),
@@ -79,7 +81,7 @@ def _spec(request: dict[str, Any], fds: Sequence[int]) -> _Spec:
     contents = fds[FIXED_FDS + request["has_link"] :]
     for index, (name, mode) in enumerate(request["files"]):
         files[index] = _File(name.encode("utf-8", "surrogateescape"), contents[index], mode)
-    artifact, argv = request["artifact"], request["argv"]
+    artifact, argv, outputs = request["artifact"], request["argv"], request["outputs"]
     return _Spec(
         root=ROOT,
         files=files,
@@ -88,11 +90,13 @@ def _spec(request: dict[str, Any], fds: Sequence[int]) -> _Spec:
         stdout_fd=fds[1],
         stderr_fd=fds[2],
         status_fd=fds[3],
-        artifact_fd=fds[4] if artifact else -1,
+        artifact_fd=fds[4] if artifact or outputs else -1,
         artifact=artifact.encode() if artifact else None,
         result_fd=fds[5] if request["has_result"] else -1,
         link_fd=fds[6] if request["has_link"] else -1,
         artifact_max_bytes=request["artifact_max_bytes"],
+        outputs=_strings(outputs) if outputs else None,
+        output_max_bytes=request["output_max_bytes"],
         cpu_s=request["cpu_s"],
         stack_bytes=request["stack_bytes"],
         disk_bytes=request["disk_bytes"],

@@ -10,6 +10,7 @@ import math
 import os
 import signal
 import socket
+import struct
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +19,12 @@ PIPE_BYTES = 65_536
 STDIN_PIPE_BYTES = 4096
 """What the smallest pipe holds: a program that hoards pipes makes them small for all its user's."""
 
-DISK_BYTES = 64 << 20
-"""Size of each of the work directory and /tmp; both also count as the run's memory."""
-
 MAX_ARTIFACT_BYTES = 64 << 20
+"""Of what a run leaves: its artifact, or all its output files together."""
+
+_OUTPUT_SIZE = struct.Struct("=q")
+_TOO_LARGE = -2
+
 MAX_RESULT_BYTES = 16 << 20
 
 
@@ -63,6 +66,8 @@ class Order:
     stdin: bytes
     limits: dict[str, Any]
     artifact: str | None = None
+    outputs: list[str] = field(default_factory=list)
+    """Names of files to bring back from the work directory, if they are there at the end."""
     role: dict[str, Any] | None = None
     """What to do in the warm interpreter, see `zygote.become`; None: an exec of `argv`."""
     has_result: bool = False
@@ -75,7 +80,7 @@ class Facts:
     """What was seen of a run."""
 
     killed_for: str | None = None
-    """wall, cpu, memory, output, deadline or partner; None if it ended by itself."""
+    """wall, cpu, memory, output, deadline, stop or partner; None if it ended by itself."""
     wait_status: int | None = None
     setup_error: str | None = None
     cpu_ms: float = 0.0
@@ -86,6 +91,13 @@ class Facts:
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
     result: bytearray = field(default_factory=bytearray)
+    most_processes: int = 0
+    """Most processes and threads seen at a time."""
+    is_survived: bool = False
+    """Whether other processes of the run were still at work when its first one had ended."""
+    has_oversized_file: bool = False
+    files: dict[str, bytes] = field(default_factory=dict)
+    """The output files that were there."""
 
 
 def sealed(content: bytes, name: str) -> int:
@@ -106,6 +118,7 @@ class JailedRun:
         self.artifact_fd = os.memfd_create("artifact")
         self.is_gone = False
         self._words = b""
+        self._output_names = order.outputs
         self._start(order, spawner)
 
     def _start(self, order: Order, spawner: socket.socket) -> None:
@@ -193,7 +206,7 @@ class JailedRun:
     def settle(self) -> None:
         """Once it is gone: take in the rest, and what init said.
 
-        Which is `setup STEP ERRNO` or `end WAIT_STATUS CPU_US PEAK_KIB`.
+        Which is `setup STEP ERRNO`, or `end` with four numbers (see jail.c).
         """
         for fd in self._outputs:  # a process in another jail of the past may hold a pipe open
             os.set_blocking(fd, False)
@@ -209,10 +222,22 @@ class JailedRun:
             facts.wait_status = int(words[1])
             facts.cpu_ms = max(facts.cpu_ms, int(words[2]) / 1e3)
             facts.memory_kb = max(facts.memory_kb, int(words[3]))
+            facts.is_survived = words[4] == "1"
+            self._take_outputs()
         elif facts.killed_for is None and not facts.oom_kills:
             raise JailError("the jail's first process ended without a word")
         for fd in self.fds():
             os.close(fd)
+
+    def _take_outputs(self) -> None:
+        """Read what init left in the artifact's place: see copy_outputs in jail.c."""
+        with open(os.dup(self.artifact_fd), "rb") as left:
+            left.seek(0)
+            for name in self._output_names:
+                (size,) = _OUTPUT_SIZE.unpack(left.read(_OUTPUT_SIZE.size))
+                if size >= 0:
+                    self.facts.files[name] = left.read(size)
+                self.facts.has_oversized_file |= size == _TOO_LARGE
 
 
 def _input(content: bytes) -> int:
@@ -235,12 +260,20 @@ def _request(order: Order) -> dict[str, Any]:
         "files": [(file.name, file.mode) for file in order.files],
         "artifact": order.artifact,
         "artifact_max_bytes": MAX_ARTIFACT_BYTES,
+        "outputs": order.outputs,
+        "output_max_bytes": limits["output_kb"] * 1024,
         # A backstop: the kernel counts each process alone and in whole seconds.
         "cpu_s": math.ceil(limits["cpu_s"]) + 1,
         "stack_bytes": limits["memory_mb"] << 20,
-        "disk_bytes": DISK_BYTES,
+        "disk_bytes": _disk_bytes(order),
         "processes": limits["processes"],
     }
+
+
+def _disk_bytes(order: Order) -> int:
+    """The limit counts what the program writes: the files it is given have room beside it."""
+    given = sum(os.fstat(file.fd).st_size for file in order.files)
+    return int((order.limits["disk_mb"] << 20) + given)
 
 
 def _read_now(fd: int) -> bytes:

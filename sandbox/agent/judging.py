@@ -55,7 +55,7 @@ class Judge(Peer):
         """How often the tests asked for anything of the program."""
         self.missing: str | None = None
         """A package that the test code needs and the image lacks."""
-        self._modules: dict[str, ModuleType] = {}
+        self._mark: tuple[int, int] | None = None
 
     # ---- the program
 
@@ -73,8 +73,21 @@ class Judge(Peer):
 
     def request(self, operation: str, target: int, *arguments: Any, **keywords: Any) -> Any:
         """Have the program do something."""
-        self.uses += operation != "load"
+        self.uses += operation not in ("load", "fork", "end")
         return super().request(operation, target, *arguments, **keywords)
+
+    def begin_test(self) -> None:
+        """From here on the program is a copy of itself, which the next test will not meet."""
+        if not self.link.is_broken:
+            theirs = self.request("fork", -1)
+            self._mark = None if theirs is None else (len(self._objects), theirs)
+
+    def end_test(self) -> None:
+        """Back to the program as it was at `begin_test`."""
+        if self._mark is not None and not self.link.is_broken:
+            self.request("end", -1)
+            self.forget(*self._mark)
+        self._mark = None
 
     # ---- what decides
 

@@ -26,6 +26,8 @@ class Peer:
 
     def __init__(self) -> None:
         self.link = Link()
+        self.last_raised: BaseException | None = None
+        """The last exception that came from the other side."""
         self._lock = threading.RLock()
         self._nesting = 0
         self._objects: list[Any] = []  # ours, known to the other side by their places here
@@ -57,10 +59,19 @@ class Peer:
         except (BadValue, ValueError, TypeError) as error:
             raise self.link.broken(f"an answer that makes no sense: {error}") from None
         if kind == "x" and isinstance(value, BaseException):
+            self.last_raised = value
             raise value
         if kind != "r":
             raise self.link.broken("an answer of no known form")
         return value
+
+    def forget(self, ours: int, theirs: int) -> None:
+        """Go back to when so many objects of either side had been referred to."""
+        for value in self._objects[ours:]:
+            del self._numbers[id(value)]
+        del self._objects[ours:]
+        self._stand_ins = {n: value for n, value in self._stand_ins.items() if n < theirs}
+        self._classes = {n: kind for n, kind in self._classes.items() if n < theirs}
 
     # ---- serving
 
@@ -109,7 +120,7 @@ class Peer:
             case "del":
                 return delattr(subject, *arguments)
             case "op" if arguments[0] in SPECIAL:
-                return getattr(type(subject), arguments[0])(subject, *arguments[1:])
+                return _special_method(subject, arguments[0])(*arguments[1:])
             case "await":
                 return asyncio.run(subject)
         raise AttributeError(f"nothing is known of {operation}")
@@ -218,10 +229,24 @@ class Peer:
         return one
 
 
+def _defined(kind: type, name: str) -> Any:
+    """What a class has by this name, its metaclass left out."""
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+
+
 def _is_own(kind: type, name: str) -> bool:
     """Whether a class has a special method beyond what every object has."""
-    found = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+    found = _defined(kind, name)
     return found is not None and found is not vars(object).get(name)
+
+
+def _special_method(subject: Any, name: str) -> Any:
+    """Of an object, found as Python finds it: in the class, which may hold no function at all."""
+    kind = type(subject)
+    found = _defined(kind, name)
+    if found is None:
+        raise TypeError(f"{kind.__name__!r} object has no {name}")
+    return found.__get__(subject, kind) if hasattr(type(found), "__get__") else found
 
 
 def _exception(name: Any) -> type:

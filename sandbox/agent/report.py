@@ -46,10 +46,10 @@ class Report:
         """
         if self.is_empty():
             self.plan(["loading the tests"])
-        has_failed = any(outcome not in (None, "passed") for outcome in self._outcomes)
-        for test, outcome in enumerate(self._outcomes):
-            if outcome is None and not has_failed:
-                self.record(test, "error", message or "this test was not reached")
+        if not any(outcome not in (None, "passed") for outcome in self._outcomes):
+            for test, outcome in enumerate(self._outcomes):
+                if outcome is None or message:  # then not even what passed can be relied on
+                    self.record(test, "error", message or "this test was not reached")
         self._say({"done": True, "flags": sorted(flags)})
 
     def fault(self, why: str) -> None:

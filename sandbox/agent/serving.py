@@ -5,6 +5,7 @@ Runs in the program's own process, so nothing here decides anything and nothing 
 """
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -13,6 +14,8 @@ from typing import Any
 from sandbox.agent import driver
 from sandbox.agent.link import LinkBroken
 from sandbox.agent.peer import Peer
+
+_exit = os._exit
 
 
 class Printed(io.RawIOBase):
@@ -46,6 +49,7 @@ class Program(Peer):
         super().__init__()
         self._load = load
         self._module: ModuleType | None = None
+        self._ended = -1
         self._stdout = Printed()
         sys.stdout = io.TextIOWrapper(self._stdout, "utf-8", write_through=True)
 
@@ -56,6 +60,37 @@ class Program(Peer):
                 self._serve(self._receive())
             except LinkBroken:
                 return
+
+    def _serve(self, message: list[Any]) -> None:
+        match message[1]:
+            case "fork":
+                self._fork()
+            case "end":
+                self._send(["r", [], None])
+                os.write(self._ended, b"e")
+                _exit(0)
+            case _:
+                super()._serve(message)
+
+    def _fork(self) -> None:
+        """Serve one test in a copy of this process, and go on from here when it is over."""
+        ended, self._ended = os.pipe()
+        try:
+            pid = os.fork()
+        except OSError:  # no more processes: then the tests share this one
+            pid = -1
+        if pid <= 0:
+            self._send(["r", [], len(self._objects) if pid == 0 else None])
+            return
+        os.close(self._ended)
+        is_over = os.read(ended, 1)
+        os.close(ended)
+        _, status = os.waitpid(pid, 0)
+        if not is_over:  # it died; the judge's side learns it from our end
+            code = os.waitstatus_to_exitcode(status)
+            if code < 0:
+                os.kill(os.getpid(), -code)
+            _exit(code)
 
     def perform(
         self, operation: str, subject: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]

@@ -8,31 +8,33 @@ that are trusted: a process that ignores SIGCHLD hides what its children used.
 import os
 from pathlib import Path
 
-_TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
-_PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
+TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
+PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
-_PARENT, _TIMES, _PAGES = 1, slice(11, 15), 21
+PARENT, TIMES, THREADS, PAGES = 1, slice(11, 15), 17, 21
 """Fields of /proc/PID/stat, counted from the state of the process."""
 
 
 def used_below(root: int) -> tuple[float, int]:
     """CPU time in ms, and resident memory in KiB, of process `root` and its descendants."""
-    processes = {pid: fields for pid in _pids() if (fields := _fields(pid))}
+    processes = {pid: known for pid in pids() if (known := fields(pid))}
     found = {root}
     for pid in sorted(processes):  # parents mostly come first; a second look finds the others
-        found |= {pid} if int(processes[pid][_PARENT]) in found else set()
-    for pid, fields in processes.items():
-        found |= {pid} if int(fields[_PARENT]) in found else set()
+        found |= {pid} if int(processes[pid][PARENT]) in found else set()
+    for pid, known in processes.items():
+        found |= {pid} if int(known[PARENT]) in found else set()
     tree = [processes[pid] for pid in found if pid in processes]
-    ticks = sum(int(value) for fields in tree for value in fields[_TIMES])
-    return ticks * _TICK_MS, sum(int(fields[_PAGES]) for fields in tree) * _PAGE_KB
+    ticks = sum(int(value) for known in tree for value in known[TIMES])
+    return ticks * TICK_MS, sum(int(known[PAGES]) for known in tree) * PAGE_KB
 
 
-def _pids() -> list[int]:
+def pids() -> list[int]:
+    """Every process here."""
     return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
 
 
-def _fields(pid: int) -> list[str]:
+def fields(pid: int) -> list[str]:
+    """Of /proc/PID/stat from the state on, empty if it has ended: the name may hold anything."""
     try:
         text = Path("/proc", str(pid), "stat").read_text(encoding="ascii", errors="replace")
     except OSError:  # ended since

@@ -2,6 +2,7 @@
 The judge's role: one run of test code against the program at the other end of the link.
 """
 
+import os
 import sys
 import unittest
 
@@ -9,6 +10,8 @@ from sandbox.agent import asserting, suites
 from sandbox.agent.judging import Code, Judge, ProgramFinder
 from sandbox.agent.link import LinkBroken
 from sandbox.agent.report import Report, words
+
+OURS = os.path.dirname(__file__)
 
 RECURSION_LIMIT = 10_000
 """What tests and program do in turns nests deeply."""
@@ -30,11 +33,21 @@ def judge(
         message = str(error)
     except BaseException as error:
         message = words(error)
-    if message and (side.missing is not None or not side.uses) and not side.link.is_broken:
-        report.fault(f"the test code fails by itself: {message}")
-    elif not side.uses and not side.link.is_broken:
+        if side.missing is not None or not side.uses or _is_ours(error, side):
+            report.fault(f"the test code fails by itself: {message}")
+            return
+    if not side.uses and not side.link.is_broken:
         report.fault("the test code never uses the program")
     elif not message and report.is_empty():
         report.fault("the test code holds no test")
     else:
         report.finish(sorted(side.flags), message)
+
+
+def _is_ours(error: BaseException, side: Judge) -> bool:
+    """Whether it was raised in our own code, and not there in the program's name."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    is_here = trace is not None and trace.tb_frame.f_code.co_filename.startswith(OURS)
+    return is_here and error is not side.last_raised

@@ -7,6 +7,7 @@ every run has the same address space layout.
 """
 
 import atexit
+import contextlib
 import gc
 import importlib
 import io
@@ -33,7 +34,7 @@ _PRELOAD = """
 """
 
 _JUDGE_PRELOAD = """
-    unittest unittest.mock unittest.runner
+    unittest unittest.mock unittest.runner pytest _pytest.assertion.rewrite _pytest.python_api
 """
 
 _REHEARSAL = b"""
@@ -60,7 +61,8 @@ _kill = os.kill
 def warm_up(*, for_judge: bool = False) -> None:
     """Import what programs commonly use, and touch what every run touches."""
     for name in (_PRELOAD + _JUDGE_PRELOAD if for_judge else _PRELOAD).split():
-        importlib.import_module(name)
+        with contextlib.suppress(ModuleNotFoundError):  # a host may lack some
+            importlib.import_module(name)
     _hide_ourselves()
     for _ in range(3):
         _renew_streams()

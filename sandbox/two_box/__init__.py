@@ -24,7 +24,7 @@ from sandbox.base import Program
 from sandbox.two_box import cpp, java, javascript, rust
 from sandbox.two_box.base import MAX_SOURCE, Sources, Uncallable
 
-__all__ = ["LANGUAGES", "Uncallable", "boxes", "check_test_code"]
+__all__ = ["LANGUAGES", "Uncallable", "boxes", "check_typed_tests"]
 
 MAX_TEST_CODE = 262_144
 """Characters: each submission's tests are read anew."""
@@ -66,15 +66,14 @@ def boxes(program: Program, test_code: str, entry_point: str | None) -> tuple[Pr
     )
 
 
-def check_test_code(language: str, kind: str, test_code: str) -> None:
+def check_typed_tests(language: str, kind: str, test_code: str) -> None:
     """ValueError for test code that could never be run, whatever the submission is."""
     if language == "python":
         return
     if language not in LANGUAGES:
-        known = ", ".join(("python", *LANGUAGES))
-        raise ValueError(f"test code is run in {known}, not in {language}")
+        raise ValueError(f"tests as code are for {', '.join(('python', *LANGUAGES))}")
     if kind != "assert":
-        raise ValueError(f"in {language}, test code has the kind assert")
+        raise ValueError(f"kind {kind} is for python; in {language} it is assert")
     if len(test_code) > MAX_TEST_CODE:
-        raise ValueError(f"test_code: longer than {MAX_TEST_CODE} characters")
+        raise ValueError(f"longer than {MAX_TEST_CODE} characters")
     LANGUAGES[language].check(test_code)

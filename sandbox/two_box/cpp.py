@@ -93,7 +93,7 @@ def check(test_code: str) -> None:
     tests = tokenize(test_code, "cpp")
     check_brackets(tests)
     if not names_to_call([*tests, *_in_directives(test_code)], None):
-        raise ValueError("test_code: it calls nothing that it does not define itself")
+        raise ValueError("it calls nothing that it does not define itself")
 
 
 def names_to_call(tests: list[Token], entry_point: str | None) -> set[str]:

@@ -112,7 +112,7 @@ def check(test_code: str) -> None:
     tests = tokenize(test_code, "java")
     check_brackets(tests)
     if not main_class(tests):
-        raise ValueError("test_code: no class with a method `public static void main(String[])`")
+        raise ValueError("no class with a method `public static void main(String[])`")
 
 
 def _declared(tokens: list[Token]) -> set[str]:

@@ -40,7 +40,7 @@ def names_to_ask(test_code: str, entry_point: str | None) -> list[str]:
 def check(test_code: str) -> None:
     """ValueError for test code that names nothing a submission could define."""
     if not names_to_ask(test_code, None):
-        raise ValueError("test_code: it calls nothing")
+        raise ValueError("it calls nothing")
 
 
 def split(source: str, test_code: str, entry_point: str | None) -> Sources:

@@ -51,7 +51,7 @@ def check(test_code: str) -> None:
     tests = tokenize(test_code, "rust")
     check_brackets(tests)
     if not _Opener(test_code, tests).opened()[1]:
-        raise ValueError("test_code: no function marked #[test], and no main")
+        raise ValueError("no function marked #[test], and no main")
 
 
 def names_to_call(tests: list[Token], entry_point: str | None) -> set[str]:

@@ -132,6 +132,6 @@ def check_brackets(tokens: list[Token]) -> None:
         if token.text in OPENING:
             expected.append(OPENING[token.text])
         elif token.text in OPENING.values() and (not expected or expected.pop() != token.text):
-            raise ValueError(f"test_code: {token.text} at {token.at} closes nothing")
+            raise ValueError(f"{token.text} at {token.at} closes nothing")
     if expected:
-        raise ValueError(f"test_code: {expected[-1]} is missing at its end")
+        raise ValueError(f"{expected[-1]} is missing at its end")

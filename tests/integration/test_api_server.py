@@ -173,7 +173,9 @@ def test_a_taken_port_is_told_at_once(tmp_path: Path, service: LiveService) -> N
 
 
 def test_not_ready_says_which_part_is_down_and_serves_the_rest(tmp_path: Path) -> None:
-    with started(tmp_path, "--port", "0", sandbox_image="rulegrade/no-such-image") as process:
+    with started(
+        tmp_path, "--port", "0", sandbox_backend="docker", sandbox_image="rulegrade/no-such-image"
+    ) as process:
         url = url_of(process)
         answer = httpx.get(f"{url}/readyz", timeout=60)
         assert answer.status_code == 503

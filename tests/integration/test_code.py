@@ -13,6 +13,16 @@ pytestmark = pytest.mark.usefixtures("docker_engine")
 ADD = {"kind": "function", "entry_point": "add", "tests": [{"args": [1, 2], "expected": 3}]}
 METHOD = ADD | {"entry_point": "Solution.add"}
 SUM = {"tests": [{"input": "1 2\n", "output": "3\n"}, {"input": "2 2\n", "output": "4\n"}]}
+LEAVES = """import os, sys
+print(1)
+open("o", "w").write(sys.argv[1] + os.environ["E"] + open("d/f").read() + "\\n")"""
+LEFT = {
+    "files": {"d/f": "c"},
+    "args": ["a"],
+    "env": {"E": "b"},
+    "tests": [{"output": "1", "output_files": {"o": "abc"}}],
+}
+PROGRAM = {"checker": {"name": "program", "source": "int main() {}"}}
 PARTLY = "a, b = map(int, input().split())\nprint(3)"
 
 
@@ -80,6 +90,15 @@ def component(service: LiveService, completion: str, params: dict[str, Any]) -> 
             0.0,
             id="does-not-compile",
         ),
+        pytest.param(fenced(LEAVES), LEFT, "correct", 1.0, id="surroundings-and-output-file"),
+        pytest.param(fenced("print(1)"), LEFT, "wrong_answer", 0.0, id="no-output-file"),
+        pytest.param(
+            fenced(LEAVES.replace("argv", "path")),
+            LEFT,
+            "wrong_answer",
+            0.0,
+            id="other-file",
+        ),
         pytest.param(fenced("print(3); exit(1)"), SUM, "runtime_error", 0.0, id="exit-status"),
     ],
 )
@@ -110,6 +129,15 @@ def test_details_count_the_tests_and_show_where_it_failed(service: LiveService) 
         pytest.param(SUM | {"kind": "function"}, "", id="kind-and-tests-differ"),
         pytest.param(ADD | {"entry_point": "os.system('x')"}, "entry_point", id="no-name"),
         pytest.param({"tests": [{"output": "1", "weight": 0}]}, "", id="nothing-counts"),
+        pytest.param(SUM | {"files": {"../x": ""}}, "files", id="file-outside"),
+        pytest.param(SUM | {"files": {"main.py": ""}}, "", id="name-of-the-program"),
+        pytest.param(SUM | {"args": ["\0"]}, "args", id="nul-in-argument"),
+        pytest.param(SUM | {"env": {"=": ""}}, "env", id="name-of-a-variable"),
+        pytest.param(
+            {"tests": [{"output": "", "output_files": {"/x": ""}}]}, "", id="output-outside"
+        ),
+        pytest.param(LEFT | PROGRAM, "", id="output-file-for-a-checker-program"),
+        pytest.param(SUM | {"limits": {"disk_mb": 10_000}}, "limits.disk_mb", id="disk"),
     ],
 )
 def test_parameters_that_cannot_be_judged_are_refused_by_name(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import redis
 
-from reward_service.doctor import Check, Level, print_checks, run_checks
+from reward_service.checks import Check, Level
+from reward_service.doctor import print_checks, run_checks
 from reward_service.settings import Settings
 
 
@@ -77,8 +78,21 @@ def test_other_machines_without_a_key_is_missing() -> None:
 
 def test_an_engine_that_does_not_answer_fails_the_command_and_is_told_apart() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "reward_service", "doctor", "--port", "0"],
-        env={**os.environ, "DOCKER_HOST": "unix:///nonexistent/docker.sock"},
+        [
+            sys.executable,
+            "-m",
+            "reward_service",
+            "doctor",
+            "--port",
+            "0",
+            "--sandbox-backend",
+            "docker",
+        ],
+        env={
+            **os.environ,
+            "DOCKER_HOST": "unix:///nonexistent/docker.sock",
+            "RULEGRADE_SANDBOX_BACKEND": "docker",
+        },
         capture_output=True,
         text=True,
         timeout=120,

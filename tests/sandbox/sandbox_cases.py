@@ -4,18 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sandbox import Checker, Limits, Program, Submission, TestCase, parse_checker
+from sandbox import Limits, Program, Submission, TestCase
 
 DATA = Path(__file__).parents[1] / "data"
 
 Row = dict[str, Any]
-
-CHECKERS = {
-    "default": Checker(),
-    "exact": Checker("exact"),
-    "float:1e-6": parse_checker({"name": "floats", "abs": 1e-6, "rel": 1e-6}),
-}
-"""The corpora's names of checkers."""
 
 
 def read(name: str) -> list[Row]:
@@ -23,12 +16,21 @@ def read(name: str) -> list[Row]:
     return [json.loads(line) for line in lines]
 
 
-def stdin_submission(source: str, language: str, task: Row) -> Submission:
+def submission_of(row: Row) -> Submission:
+    """A hostile program or an honest one."""
     return Submission(
-        Program(language, source),
-        tuple(TestCase(t["input"].encode(), t["output"].encode()) for t in task["tests"]),
-        checker=CHECKERS[task.get("checker", "default")],
-        limits=Limits(
-            cpu_s=task.get("time_limit_s", 2.0), memory_mb=task.get("memory_limit_mb", 256)
+        Program(row["language"], row["source"]),
+        tuple(
+            TestCase(test["input"].encode(), test["output"].encode())
+            for test in row.get("tests", [row])
         ),
+        limits=Limits(**row["limits"]),
     )
+
+
+def read_attacks() -> list[Row]:
+    """Hostile programs; `category` is what they are after, the name of their file."""
+    files = sorted((DATA / "attacks").glob("*.jsonl"))
+    return [
+        {**row, "category": file.stem} for file in files for row in read(f"attacks/{file.name}")
+    ]

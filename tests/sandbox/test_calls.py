@@ -2,42 +2,22 @@
 
 import pytest
 
-from sandbox import CallCase, DockerSandbox, Program, Submission, Verdict
+from sandbox import CallCase, PooledSandbox, Program, Submission
 from tests.sandbox.sandbox_cases import Row, read
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CASES = [pytest.param(row, id=row["id"]) for row in read("code_calls.jsonl")]
-HACKS = [
-    pytest.param(row, id=row["id"])
-    for row in read("code_hacks.jsonl")
-    if row["kind"] == "function" and row["language"] == "python"
-]
 
 
 @pytest.mark.parametrize("row", CASES)
 async def test_a_returned_value_gets_its_verdict(
-    sandbox: DockerSandbox, deadline: float, row: Row
+    sandbox: PooledSandbox, deadline: float, row: Row
 ) -> None:
     case = CallCase(row["call"], tuple(row["args"]), row["expected"], row["kwargs"])
     submission = Submission(Program("python", row["source"]), (case,))
     judgement = await sandbox.judge(submission, deadline=deadline)
     assert judgement.verdict == row["verdict"], (row["why"], judgement)
-
-
-@pytest.mark.parametrize("row", HACKS)
-async def test_a_hack_earns_nothing_and_an_honest_function_all(
-    sandbox: DockerSandbox, deadline: float, row: Row
-) -> None:
-    task = row["task"]
-    cases = tuple(
-        CallCase(task["entry_point"], tuple(test["args"]), test["expected"])
-        for test in task["tests"]
-    )
-    submission = Submission(Program("python", row["code"]), cases)
-    judgement = await sandbox.judge(submission, deadline=deadline)
-    assert (judgement.verdict is Verdict.CORRECT) is not row["must_not_pass"]
-    assert judgement.score == (0.0 if row["must_not_pass"] else 1.0)
 
 
 async def test_functions_of_other_languages_are_refused_at_the_door() -> None:

@@ -23,7 +23,13 @@ class BareSlot:
         self._source = ""
 
     async def compile(
-        self, program: Program, limits: Limits, *, deadline: float, side: str = "program"
+        self,
+        program: Program,
+        limits: Limits,
+        *,
+        deadline: float,
+        side: str = "program",
+        built: bytes | None = None,
     ) -> Run:
         self._source = "print(42)" if program.language == "cpp" else program.source
         return Run(Status.OK)
@@ -54,6 +60,9 @@ class BareSlot:
         files: Mapping[str, bytes] | None = None,
     ) -> Pair:
         raise NotImplementedError
+
+    async def stop(self) -> None:
+        return
 
     async def close(self) -> None:
         return

@@ -1,10 +1,21 @@
 """Every language compiles, answers, fails and is limited as a judge expects, in its own image."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+import pytest_asyncio
 
-from sandbox import DockerSandbox, Limits, Program, SandboxError, Status, installed_languages
+from sandbox import (
+    DockerSandbox,
+    LanguageMissing,
+    Limits,
+    LocalSandbox,
+    PooledSandbox,
+    Program,
+    Status,
+    installed_languages,
+)
 from sandbox.images.build import image_tag
 from sandbox.languages import LANGUAGES
 from tests.sandbox.sandbox_cases import Row, read
@@ -34,6 +45,11 @@ PATIENT = Limits(cpu_s=10.0, wall_s=60.0)
 SHORT = Limits(cpu_s=1.0, wall_s=60.0)
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def host_languages(local_sandbox: LocalSandbox) -> Mapping[str, str]:
+    return await installed_languages(local_sandbox)
+
+
 def _stdin(row: Row) -> bytes:
     if row["case"] == "reads_all_of_stdin":
         before: str = row.get("before", "")
@@ -43,7 +59,7 @@ def _stdin(row: Row) -> bytes:
     return stdin.encode()
 
 
-async def _check(sandbox: DockerSandbox, row: Row, deadline: float) -> None:
+async def _check(sandbox: PooledSandbox, row: Row, deadline: float) -> None:
     limits = SHORT if row["case"] == "runs_forever" else PATIENT
     program = Program(row["language"], row["source"])
     run = await sandbox.run(program, _stdin(row), limits, deadline=deadline)
@@ -60,9 +76,25 @@ def _rows(flavour: str) -> list[object]:
 
 @pytest.mark.parametrize("row", _rows("core"))
 async def test_a_language_of_the_core_image(
-    sandbox: DockerSandbox, deadline: float, row: Row
+    docker_sandbox: DockerSandbox, deadline: float, row: Row
 ) -> None:
-    await _check(sandbox, row, deadline)
+    await _check(docker_sandbox, row, deadline)
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in ROWS])
+async def test_a_language_of_this_host(
+    local_sandbox: LocalSandbox, host_languages: Mapping[str, str], deadline: float, row: Row
+) -> None:
+    if row["language"] not in host_languages:
+        pytest.skip(f"this host has no whole {row['language']}")
+    await _check(local_sandbox, row, deadline)
+
+
+async def test_a_host_with_a_part_of_a_language_does_not_offer_it(
+    host_languages: Mapping[str, str],
+) -> None:
+    assert "python" in host_languages
+    assert "java" not in host_languages  # whatever the host has, it lacks our compiler's archive
 
 
 @pytest.mark.parametrize("row", _rows("full"))
@@ -82,19 +114,19 @@ async def test_every_language_is_tested_in_every_respect() -> None:
 
 
 async def test_an_image_says_which_languages_it_holds(
-    sandbox: DockerSandbox, full_sandbox: DockerSandbox
+    docker_sandbox: DockerSandbox, full_sandbox: DockerSandbox
 ) -> None:
     core = {name for name, language in LANGUAGES.items() if language.flavour == "core"}
     assert (await installed_languages(full_sandbox)).keys() == LANGUAGES.keys()
-    assert (await installed_languages(sandbox)).keys() == core
+    assert (await installed_languages(docker_sandbox)).keys() == core
 
 
 async def test_a_language_that_the_image_lacks_is_our_failure(
-    sandbox: DockerSandbox, deadline: float
+    docker_sandbox: DockerSandbox, deadline: float
 ) -> None:
     for name in ("rust", "ruby"):
-        with pytest.raises(SandboxError, match="lacks"):
-            await sandbox.run(Program(name, "x"), deadline=deadline)
+        with pytest.raises(LanguageMissing, match="lacks"):
+            await docker_sandbox.run(Program(name, "x"), deadline=deadline)
 
 
 async def test_flavours_are_different_images() -> None:

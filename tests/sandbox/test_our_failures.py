@@ -17,6 +17,7 @@ from sandbox import (
     DeadlineExceeded,
     DockerSandbox,
     Limits,
+    PooledSandbox,
     Program,
     SandboxError,
     SandboxUnavailable,
@@ -88,7 +89,7 @@ async def test_a_container_killed_twice_is_an_error_and_no_verdict(
     assert (run.status, run.stdout) == (Status.OK, b"1\n")
 
 
-async def test_a_run_past_the_deadline_is_an_error_and_no_verdict(sandbox: DockerSandbox) -> None:
+async def test_a_run_past_the_deadline_is_an_error_and_no_verdict(sandbox: PooledSandbox) -> None:
     with pytest.raises(DeadlineExceeded):
         await sandbox.run(SLEEP, deadline=time.time() + 1)
 
@@ -166,7 +167,7 @@ asyncio.run(main())
 
 
 async def test_leftovers_of_the_same_owner_are_removed_at_the_start(
-    client: docker.APIClient, sandbox: DockerSandbox, built: None
+    client: docker.APIClient, built: None
 ) -> None:
     left = client.create_container(image_tag(), labels={LABEL: "test-leftovers"})
     async with DockerSandbox(slots=1, owner="test-leftovers"):

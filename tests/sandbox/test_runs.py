@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from sandbox import DockerSandbox, Limits, Program, Status
+from sandbox import Limits, PooledSandbox, Program, Status
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_arguments_environment_and_files_reach_the_program(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     program = Program(
         "python",
@@ -37,7 +37,7 @@ print(len(re.findall(b"tanger[i]netanger[i]ne", data)))
 
 
 async def test_no_memory_holds_what_an_earlier_program_was_given(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     secret = "tangerine" * 3
     source = f"x = {secret!r}\nprint(1)"
@@ -54,7 +54,7 @@ async def test_no_memory_holds_what_an_earlier_program_was_given(
 
 
 async def test_a_compiled_program_keeps_the_files_beside_it(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     source = """#include "twice.h"
 #include <fstream>
@@ -75,14 +75,14 @@ int main() { int n; std::ifstream("n.txt") >> n; std::cout << twice(n); }
     ],
 )
 async def test_what_no_slot_can_run_is_refused_and_harms_no_slot(
-    sandbox: DockerSandbox, deadline: float, program: Program
+    sandbox: PooledSandbox, deadline: float, program: Program
 ) -> None:
     with pytest.raises(ValueError, match=r"files|language"):
         await sandbox.run(program, deadline=deadline)
     assert (await sandbox.run(Program("python", "print(1)"), deadline=deadline)).stdout == b"1\n"
 
 
-async def test_limits_count_and_are_reported(sandbox: DockerSandbox, deadline: float) -> None:
+async def test_limits_count_and_are_reported(sandbox: PooledSandbox, deadline: float) -> None:
     program = Program("python", "x = bytearray(b'x') * (50 << 20)\nwhile len(x): pass")
     run = await sandbox.run(program, limits=Limits(cpu_s=0.5), deadline=deadline)
     assert run.status is Status.TIME_LIMIT_EXCEEDED
@@ -104,6 +104,10 @@ async def test_limits_count_and_are_reported(sandbox: DockerSandbox, deadline: f
         pytest.param({"files": {"a/x": b"", "a": b""}}, "files", id="file-and-folder"),
         pytest.param({"files": {"x" * 300: b""}}, "files", id="long-name"),
         pytest.param({"files": {str(i): b"" for i in range(60)}}, "files", id="many-files"),
+        pytest.param({"files": {"x": bytes(65 << 20)}}, "files", id="large-files"),
+        pytest.param({"outputs": ("/etc/passwd",)}, "outputs", id="absolute-output"),
+        pytest.param({"outputs": ("../x",)}, "outputs", id="output-of-a-parent"),
+        pytest.param({"outputs": tuple(map(str, range(20)))}, "outputs", id="many-outputs"),
     ],
 )
 async def test_what_no_process_can_be_given_is_refused(fields: dict[str, Any], named: str) -> None:

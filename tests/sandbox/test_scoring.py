@@ -3,9 +3,9 @@
 import pytest
 
 from sandbox import (
-    DockerSandbox,
+    CheckerFailed,
+    PooledSandbox,
     Program,
-    SandboxError,
     Submission,
     TestCase,
     Verdict,
@@ -32,7 +32,7 @@ SKIPPED, RIGHT, WRONG = Verdict.SKIPPED, Verdict.CORRECT, Verdict.WRONG_ANSWER
     ],
 )
 async def test_a_partly_right_program_earns_by_its_scoring(
-    sandbox: DockerSandbox,
+    sandbox: PooledSandbox,
     deadline: float,
     scoring: Scoring,
     score: float,
@@ -47,7 +47,7 @@ async def test_a_partly_right_program_earns_by_its_scoring(
 
 
 async def test_a_failed_group_needs_no_further_runs(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     tests = tuple(TestCase(str(n).encode(), str(n).encode(), group="g") for n in (1, 2, 4))
     submission = Submission(ODD_IS_WRONG, tests, scoring="groups")
@@ -56,7 +56,7 @@ async def test_a_failed_group_needs_no_further_runs(
 
 
 async def test_a_program_that_does_not_compile_skips_its_tests(
-    sandbox: DockerSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float
 ) -> None:
     submission = Submission(Program("cpp", "int main() {"), TESTS, scoring="fraction")
     judgement = await sandbox.judge(submission, deadline=deadline)
@@ -79,7 +79,7 @@ async def test_a_program_that_does_not_compile_skips_its_tests(
     ],
 )
 async def test_an_exit_status_may_be_forgiven(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict, score: float
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict, score: float
 ) -> None:
     submission = Submission(
         Program("python", source), (TestCase(b"", b"1"),), allow_nonzero_exit=True
@@ -122,7 +122,7 @@ int main(int argc, char **argv) {
     ],
 )
 async def test_a_checker_program_decides(
-    sandbox: DockerSandbox, deadline: float, source: str, verdict: Verdict, score: float
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict, score: float
 ) -> None:
     checker = parse_checker({"name": "program", "language": "cpp", "source": ANY_DIVISOR})
     tests = (TestCase(b"21", b"7"), TestCase(b"42", b"7"))
@@ -141,12 +141,33 @@ async def test_a_checker_program_decides(
     ],
 )
 async def test_a_broken_checker_is_an_error_and_no_verdict(
-    sandbox: DockerSandbox, deadline: float, source: str
+    sandbox: PooledSandbox, deadline: float, source: str
 ) -> None:
     checker = parse_checker({"name": "program", "language": "python", "source": source})
     submission = Submission(Program("python", "print(1)"), (TestCase(b"", b"1"),), checker)
-    with pytest.raises(SandboxError, match="checker"):
+    with pytest.raises(CheckerFailed, match="checker"):
         await sandbox.judge(submission, deadline=deadline)
+
+
+FRAGILE = "import sys\nsys.exit(abs(int(open(sys.argv[2]).read()) - int(open(sys.argv[3]).read())))"
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [
+        pytest.param("print(7)", RIGHT, id="right"),
+        pytest.param("print('seven')", WRONG, id="checker-raises"),
+        pytest.param("print(10)", WRONG, id="checker-ends-with-3"),
+        pytest.param("print('9' * 5000)", WRONG, id="checker-refuses-the-length"),
+    ],
+)
+async def test_a_program_cannot_choose_that_its_checker_fails(
+    sandbox: PooledSandbox, deadline: float, source: str, verdict: Verdict
+) -> None:
+    checker = parse_checker({"name": "program", "language": "python", "source": FRAGILE})
+    submission = Submission(Program("python", source), (TestCase(b"", b"7"),), checker)
+    judgement = await sandbox.judge(submission, deadline=deadline)
+    assert judgement.verdict is verdict
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""
+A small world: two-digit addition, thought through in words.
+
+    25+67=  ->  <think> five plus seven is twelve then two plus six plus one is nine</think>
+                <answer>92</answer>
+
+The teacher of the cold start forgets carries, miscopies digits, and switches between English and
+Chinese word by word, so that there is something left for rewards to teach.
+"""
+
+import random
+
+from grpo_trainer.problems import Problem
+from grpo_trainer.tokens import PieceTokenizer
+
+ENGLISH = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    "nineteen",
+)
+CHINESE = (
+    *("零", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十"),
+    *("十一", "十二", "十三", "十四", "十五", "十六", "十七", "十八", "十九"),
+)
+WORDS = {"plus": "加", "is": "等于", "then": "然后"}
+TAGS = ("<think>", "</think>\n<answer>", "</answer>")
+
+CHINESE_SHARE = 0.62  # of the words; half of the text, as a Chinese character is less than a word
+FORGOTTEN_CARRY = 0.45
+MISCOPIED_DIGIT = 0.12
+
+MAX_NEW_TOKENS = 32  # the longest right completion has 22
+
+VERIFIERS = (
+    {"name": "math"},
+    {"name": "format", "weight": 0.2},
+    {"name": "language", "weight": 0.5, "params": {"target": "en"}},
+)
+
+
+def tokenizer() -> PieceTokenizer:
+    """Return one that knows the words of both languages, digits and tags."""
+    words = [*ENGLISH, *CHINESE, *WORDS, *WORDS.values()]
+    return PieceTokenizer([*TAGS, *(f" {word}" for word in words), *"0123456789+="])
+
+
+def problems(*, language_weight: float = 0.5) -> list[Problem]:
+    """Return all 8,100, in order. With weight 0 the language is measured and not paid."""
+    *others, language = VERIFIERS
+    verifiers = [*others, {**language, "weight": language_weight}]
+    return [
+        Problem(f"{a}+{b}", f"{a}+{b}=", {"ground_truth": str(a + b), "verifiers": verifiers})
+        for a in range(10, 100)
+        for b in range(10, 100)
+    ]
+
+
+def teacher(problem: Problem, chance: random.Random) -> str:
+    """Write one completion, often wrong and in two languages."""
+    a, b = map(int, problem.id.split("+"))
+    units, carry = a % 10 + b % 10, int(a % 10 + b % 10 > 9)
+    if carry and chance.random() < FORGOTTEN_CARRY:
+        carry = 0
+    tens = a // 10 + b // 10 + carry
+    carried: tuple[int | str, ...] = ("plus", 1) if carry else ()
+    thought = (
+        *(a % 10, "plus", b % 10, "is", units, "then"),
+        *(a // 10, "plus", b // 10, *carried, "is", tens),
+    )
+    answer = f"{tens}{units % 10}"
+    if chance.random() < MISCOPIED_DIGIT:
+        place = chance.randrange(len(answer))
+        answer = answer[:place] + str(chance.randrange(10)) + answer[place + 1 :]
+    said = "".join(f" {_spoken(word, chance)}" for word in thought)
+    return f"<think>{said}</think>\n<answer>{answer}</answer>"
+
+
+def _spoken(word: int | str, chance: random.Random) -> str:
+    is_chinese = chance.random() < CHINESE_SHARE
+    if isinstance(word, int):
+        return (CHINESE if is_chinese else ENGLISH)[word]
+    return WORDS[word] if is_chinese else word

@@ -1,0 +1,32 @@
+"""The one place that knows which backends there are."""
+
+from typing import Literal
+
+from sandbox.containers import DockerSandbox
+from sandbox.docker import holds_image
+from sandbox.images.build import image_tag
+from sandbox.levels import Level
+from sandbox.local import LocalSandbox
+from sandbox.pooled import PooledSandbox
+
+BackendName = Literal["auto", "docker", "local"]
+
+
+def open_backend(
+    name: BackendName = "auto",
+    *,
+    slots: int,
+    image: str | None = None,
+    minimum: Level = "rlimits",
+    runtime: str | None = None,
+    apparmor: str | None = None,
+) -> PooledSandbox:
+    """A backend that is not started yet.
+
+    `auto` is containers where an engine answers that has the image, else this host; it blocks while
+    it asks. `image`, `runtime` and `apparmor` are the containers'; `minimum` is the host's.
+    """
+    image = image or image_tag()
+    if name == "local" or (name == "auto" and not holds_image(image)):
+        return LocalSandbox(slots=slots, minimum=minimum)
+    return DockerSandbox(image, slots=slots, runtime=runtime, apparmor=apparmor)

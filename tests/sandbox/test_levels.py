@@ -1,0 +1,74 @@
+"""Weaker hosts: what is in force is said, verdicts stay right, and a minimum is kept to."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from sandbox import LocalSandbox, PooledSandbox, SandboxUnavailable
+from sandbox.levels import require
+from tests.sandbox.sandbox_cases import Row, read, read_attacks
+
+ROOT = Path(__file__).parents[2]
+ROWS = [*read_attacks(), *read("honest.jsonl")]
+
+WITHOUT_CGROUPS = ("unshare", "--mount", "sh", "-c", 'umount -R -l /sys/fs/cgroup; exec "$@"', "sh")
+"""Begins a command that sees no cgroup: a chroot, many containers, a plain user's login."""
+
+
+@functools.cache
+def judged_without_cgroups() -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The isolation in force, and the verdict on every row by its id."""
+    command = [*WITHOUT_CGROUPS, sys.executable, "-m", "tests.sandbox.judge_rows"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    isolation, *found = map(json.loads, done.stdout.splitlines())
+    return isolation, {row["id"]: row["verdict"] for row in found}
+
+
+@pytest.fixture
+def root() -> None:
+    """Ask for root, which can take the cgroups away from a test."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("takes cgroups away, which needs root and the program unshare")
+
+
+def test_a_sandbox_says_what_isolates_its_programs(sandbox: PooledSandbox) -> None:
+    found = sandbox.isolation()
+    assert found["backend"] == ("local" if isinstance(sandbox, LocalSandbox) else "docker")
+    assert found["level"] == ("full" if found["limits"].startswith("cgroup v") else "rlimits")
+    assert re.match(r"/usr/bin/python3 3[.]\d+", found["python"])
+
+
+def test_a_host_without_cgroups_is_said_to_be_weaker(root: None) -> None:
+    isolation, _ = judged_without_cgroups()
+    assert (isolation["level"], isolation["limits"]) == ("rlimits", "rlimits")
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in ROWS])
+def test_verdicts_are_the_same_without_cgroups(root: None, row: Row) -> None:
+    _, verdicts = judged_without_cgroups()
+    assert verdicts[row["id"]] in row.get("verdict", ["correct"]), row["why"]
+
+
+def test_a_host_below_the_minimum_is_refused_with_the_remedy(root: None) -> None:
+    code = 'import asyncio, sandbox; asyncio.run(sandbox.LocalSandbox(minimum="full").start())'
+    command = [*WITHOUT_CGROUPS, sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 1
+    assert "SandboxUnavailable: isolation is rlimits here, and full is required" in done.stderr
+    assert "run as root" in done.stderr
+
+
+def test_a_minimum_that_is_met_refuses_nothing() -> None:
+    require("full", "full", "")
+    require("full", "rlimits", "")
+    with pytest.raises(SandboxUnavailable, match="why not"):
+        require("rlimits", "full", "why not")
