@@ -22,21 +22,25 @@ from sandbox.two_box.cpp_types import (
 from sandbox.two_box.tokens import Cursor, NotThis, Token, check_brackets, end_of_group, tokenize
 
 _LIBRARY_TEXT = """
-abort abs accumulate acos advance alignof all_of any_of apply as_const asin assert atan atan2 atof
-atoi atol atoll back_inserter begin binary_search bind cbegin cbrt ceil cend cerr cin clamp clock
-copysign cos cosh count cout data decay decltype declval defined distance div empty end endl equal
-erf exchange exit exp exp2 expm1 fabs fabsf fabsl fdim fflush fill fixed floor fma fmax fmin fmod
-forward fprintf free frexp from_chars fscanf function gcd get get_if getline greater hash
-holds_alternative hypot ilogb iota is_same isalnum isalpha isdigit isfinite isgraph isgreater
-isgreaterequal isinf isless islessequal islower isnan isnormal isprint ispunct isspace isupper
-isxdigit labs lcm ldexp less lgamma llabs llround log log10 log1p log2 logb lrint lround main
+abort abs accumulate acos advance alignof all_of any_cast any_of apply as_const asin assert atan
+atan2 atof atoi atol atoll back_inserter bcmp begin binary_search bind bit_ceil bit_floor
+bit_width cbegin cbrt ceil cend cerr cin clamp clock cmp_equal cmp_greater cmp_less cmp_not_equal
+copysign cos cosh count countl_zero countr_zero cout data decay decltype declval defined difftime
+distance div drand48 empty end endl equal erf exchange exit exp exp2 expm1 fabs fabsf fabsl fdim
+fflush fill fixed floor fma fmax fmin fmod forward fpclassify fprintf free frexp from_chars fscanf
+function gcd get get_if getenv getline greater has_single_bit hash holds_alternative hypot ilogb
+in_range iota is_same isalnum isalpha isdigit isfinite isgraph isgreater isgreaterequal isinf
+isless islessequal islower isnan isnormal isprint ispunct isspace isunordered isupper isxdigit j0
+labs lcm ldexp lerp less lgamma llabs llround log log10 log1p log2 logb lrand48 lrint lround main
 make_optional make_pair make_shared make_tuple make_unique malloc max memcmp memcpy memmove memset
-midpoint min minmax modf move nan nearbyint next nextafter noexcept none_of norm pow powf prev
-printf putchar puts quick_exit raise rand random rbegin reduce ref remainder rend rint round scanf
-setprecision signal signbit sin sinh size sizeof snprintf sprintf sqrt sqrtf srand ssize
-static_assert stod stof stoi stol stold stoll stoul stoull strcat strchr strcmp strcpy strdup
-strlen strncmp strncpy strrchr strstr strtod strtok strtol swap system tan tanh tgamma tie time
-to_chars to_string to_wstring tolower toupper trunc tuple_cat typeid uncaught_exceptions visit
+midpoint min minmax modf move nan nearbyint next nextafter nexttoward noexcept none_of norm
+popcount pow powf prev printf putchar puts quick_exit quoted raise rand rand_r random rbegin
+reduce ref remainder rend rint rotl rotr round scalbn scanf setprecision signal signbit sin sincos
+sinh size sizeof sleep snprintf sprintf sqrt sqrtf srand ssize static_assert stod stof stoi stol
+stold stoll stoul stoull strcasecmp strcat strchr strcmp strcoll strcpy strcspn strdup strlen
+strncasecmp strncmp strncpy strpbrk strrchr strspn strstr strtod strtok strtol swap system tan
+tanh tgamma tie time to_chars to_string to_wstring toascii tolower toupper trunc tuple_cat typeid
+uncaught_exceptions usleep visit wcscmp wcslen y0
 """
 LIBRARY = frozenset(_LIBRARY_TEXT.split())
 """What test code may call of the library with plain values, or names like a function."""
@@ -104,6 +108,7 @@ def names_to_call(tests: list[Token], entry_point: str | None) -> set[str]:
         if token.kind == "name" and before not in _NO_CALL:
             used.add(token.text)
     used -= declared_names(tests) | _WORDS
+    used = {name for name in used if not name.startswith("__")}
     if entry_point is not None:
         return (used - LIBRARY) | {entry_point.partition(".")[0]}
     called = {token.text for at, token in enumerate(tests[:-1]) if tests[at + 1].text == "("} & used

@@ -12,6 +12,12 @@ from sandbox.two_box.base import Sources, runtime
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|(?<![:\\])//[^\n]*", re.DOTALL)
 _NAME = re.compile(r"(?:(?<![\w$.])|(?<=\.\.\.))[A-Za-z_$][\w$]*", re.ASCII)
+_NEW = re.compile(r"\bnew\s+([A-Za-z_$][\w$]*)", re.ASCII)
+_BUILT_IN_TEXT = """
+Array BigInt Boolean Date Error Function Map Number Object Promise Proxy RangeError RegExp Set
+String Symbol TypeError WeakMap WeakSet
+"""
+_BUILT_IN = frozenset(_BUILT_IN_TEXT.split())
 
 MAX_NAMES = 2000
 
@@ -47,6 +53,8 @@ def split(source: str, test_code: str, entry_point: str | None) -> Sources:
     """The two programs of a submission; also for TypeScript, whose types nobody checks."""
     names = names_to_ask(test_code, entry_point)
     thunks = ", ".join(f"{json.dumps(name)}: () => {name}" for name in names)
+    # Objects of the program's are the tests' own business only where these make some.
+    makes_objects = not _BUILT_IN.issuperset(_NEW.findall(test_code))
     head = entry_point.partition(".")[0] if entry_point else None
     return Sources(
         program=(
@@ -56,6 +64,7 @@ def split(source: str, test_code: str, entry_point: str | None) -> Sources:
         judge=(
             f"(function () {{\nconst names = {json.dumps(names)};\n"
             f"const entryPoint = {json.dumps(head)};\n"
+            f"const makesObjects = {json.dumps(makes_objects)};\n"
             f"{runtime('wire.js')}{runtime('judge.js')}}})();\n{test_code}\n"
         ),
     )

@@ -3,7 +3,9 @@
 // What the program sends is decoded into new objects of this box. Its functions and its instances
 // of classes are stand-ins that ask the program for a method or a property, and for nothing else:
 // they cannot be compared with data, listed or turned into text, so that the program never learns
-// what a test expects of it, and never answers in its place.
+// what a test expects of it, and never answers in its place. Where the tests make no objects of the
+// program's, its results have no methods either that would compare, or that are handed the test's
+// assertions: a list with an `every` of its own is no list.
 
 const RESULT = 3;
 const standIns = new Map();
@@ -60,13 +62,20 @@ function standIn(kind, thing) {
   return proxy;
 }
 
+const COMPARING = new Set([
+  "every", "some", "forEach", "map", "filter", "find", "findIndex", "findLast", "findLastIndex",
+  "flatMap", "reduce", "reduceRight", "includes", "indexOf", "lastIndexOf", "startsWith",
+  "endsWith", "localeCompare", "match", "matchAll", "search", "test", "has", "equals", "equal",
+  "isEqual", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "compare", "compareTo",
+]);
+const refuses = (key) => !makesObjects && COMPARING.has(key);
 const TO_TEXT = ["toString", "toLocaleString", "valueOf", "toJSON", "constructor", "__proto__"];
 
 function property(kind, thing, key) {
   if (key === Symbol.hasInstance) {
     return (value) => foreign.has(value) && ask({ op: "is", thing }, [value]) === true;
   }
-  if (typeof key === "symbol" || TO_TEXT.includes(key)) return opaque();
+  if (typeof key === "symbol" || TO_TEXT.includes(key) || refuses(key)) return opaque();
   if (kind === "thing" && key === "then") return undefined;
   const value = ask({ op: "get", thing, key }, []);
   return typeof value === "function" ? (...args) => ask({ op: "method", thing, key }, args) : value;

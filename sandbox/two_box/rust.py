@@ -18,9 +18,10 @@ _PRELUDE = (
     "#[allow(unused_imports)] use std::collections::*;\n"
     "#[allow(unused_imports)] use std::{cmp::*, fmt, iter, mem, str::FromStr};\n"
 )
+_ROOTS = ("super", "crate", "self")
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MAIN = "rulegrade_tests_main"
-_LIBRARY = frozenset(("Some", "Ok", "Err", "drop", "max", "min", "swap", "replace", "take", "main"))
+_LIBRARY = frozenset(("Some", "Ok", "Err", "drop", "max", "min", "main"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def names_to_call(tests: list[Token], entry_point: str | None) -> set[str]:
         for at, token in enumerate(tests[:-1])
         if token.kind == "name"
         and tests[at + 1].text == "("
-        and (at == 0 or tests[at - 1].text not in (".", "::"))
+        and (at == 0 or tests[at - 1].text not in (".", "::") or tests[at - 2].text in _ROOTS)
     }
     return (called - defined - _LIBRARY) | ({entry_point} if entry_point else set())
 

@@ -6,6 +6,8 @@
 const things = [];
 const numbers = new Map();
 
+const refuses = () => false;
+
 function refer(value) {
   if (!numbers.has(value)) {
     numbers.set(value, things.length);

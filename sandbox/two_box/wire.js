@@ -95,6 +95,7 @@ function encode(value, refer, depth = 0) {
 function fromPairs(object, pairs) {
   // Not by assignment: a key may be __proto__.
   for (const [key, value] of pairs) {
+    if (typeof value === "function" && refuses(key)) throw new TypeError(`a method ${key}`);
     const hidden = { value, writable: true, enumerable: true, configurable: true };
     Object.defineProperty(object, key, hidden);
   }
