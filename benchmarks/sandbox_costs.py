@@ -27,7 +27,7 @@ from sandbox.images.build import build_image
 
 BARE = Path(__file__).with_name("sandbox_bare.py")
 PATIENT = Limits(cpu_s=20.0, wall_s=60.0, memory_mb=512)
-TIMES = 50
+TIMES = 20
 TESTS = 20
 
 ADD = Program("python", "print(int(input()) + 1)")

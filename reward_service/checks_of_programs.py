@@ -12,11 +12,12 @@ import docker
 from docker.errors import DockerException
 
 from reward_service.checks import Check, Level, numbers
-from reward_service.sandboxes import image_of, make_sandbox
+from reward_service.sandboxes import chosen_image, make_sandbox
 from reward_service.settings import Settings
 from sandbox import PooledSandbox, SandboxError, installed_languages
 from sandbox.canaries import Finding
 from sandbox.docker import holds_image
+from sandbox.images.build import image_tag
 
 OLDEST_ENGINE = (20, 10)  # the oldest that the sandbox's flags and seccomp profile were tried on
 IMAGE_GB = 3  # the sandbox image with what building it needs on the side
@@ -38,7 +39,7 @@ def check_programs(settings: Settings) -> Iterator[Check]:
 
 
 def _engine(settings: Settings) -> Iterator[Check]:
-    is_needed = settings.sandbox_backend == "docker"
+    is_needed = settings.sandbox_backend == "docker" or chosen_image(settings) is not None
     try:
         with closing(docker.from_env(timeout=10, use_context=False)) as client:
             info: dict[str, Any] = client.info()
@@ -52,8 +53,9 @@ def _engine(settings: Settings) -> Iterator[Check]:
         return
     yield from _engine_facts(info)
     yield from _disk(Path(info["DockerRootDir"]))
-    if not holds_image(image_of(settings)):
-        found = f"the engine has no image {image_of(settings)}"
+    image = chosen_image(settings) or image_tag()
+    if not holds_image(image):
+        found = f"the engine has no image {image}"
         level: Level = "missing" if is_needed else "warning"
         yield Check("image", level, found, "rulegrade sandbox build")
 

@@ -1,4 +1,4 @@
-"""The command line: `rulegrade serve | grade | doctor | sandbox build | keys new`."""
+"""The command line: `rulegrade serve | worker | grade | doctor | sandbox build | keys new`."""
 
 import argparse
 import asyncio
@@ -13,8 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from reward_service import __version__
 from reward_service.api.keys import new_api_key
 from reward_service.api.server import serve
+from reward_service.api.worker_server import work
 from reward_service.doctor import print_checks, run_checks
-from reward_service.errors import BadTask
+from reward_service.errors import BadTask, BrokerError
 from reward_service.grade import check_gold, grade, print_problems, print_summary
 from reward_service.schemas import VerifierSpec
 from reward_service.settings import BadSettings, Settings, load_settings
@@ -34,6 +35,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (BadSettings, BadTask) as error:
         print(f"rulegrade: {error}", file=sys.stderr)
         return MISUSED
+    except BrokerError as error:
+        print(f"rulegrade: {error}", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         return 130
 
@@ -52,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("serve", help="serve rewards over HTTP", **common)
     verb.set_defaults(verb=_serve)
+
+    verb = verbs.add_parser("worker", help="work for a queue that machines share", **common)
+    verb.set_defaults(verb=_work)
 
     verb = verbs.add_parser("grade", help="score a JSONL file of completions", **common)
     verb.add_argument("file", type=Path, metavar="FILE.jsonl")
@@ -104,6 +111,11 @@ def _flags(options: argparse.Namespace) -> dict[str, str | None]:
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
     serve(settings)
+    return OK
+
+
+def _work(options: argparse.Namespace, settings: Settings) -> int:
+    work(settings)
     return OK
 
 

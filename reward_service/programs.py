@@ -72,6 +72,10 @@ class Programs:
         """What isolates programs, in words; empty while there is no sandbox."""
         return self._sandbox.isolation() if self._sandbox is not None and self.is_up else {}
 
+    def parts(self) -> dict[str, str]:
+        """The state of each part that rewards need; those in this process live and die with it."""
+        return {"queue": "ok", "pool": "ok", "sandbox": self.state}
+
     async def keep_up(self) -> None:
         """Choose and start a sandbox, trying again until one is up."""
         while self._make is not None and not self.is_up:

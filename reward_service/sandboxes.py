@@ -6,9 +6,11 @@ from sandbox.images.build import image_tag
 from sandbox.opening import open_backend
 
 
-def image_of(settings: Settings) -> str:
-    """The image that containers would be made of."""
-    return settings.sandbox_image or image_tag(settings.sandbox_flavour)
+def chosen_image(settings: Settings) -> str | None:
+    """The image of containers; None for the default, in whose place `auto` takes this host."""
+    if settings.sandbox_image or settings.sandbox_flavour == "core":
+        return settings.sandbox_image
+    return image_tag(settings.sandbox_flavour)
 
 
 def make_sandbox(settings: Settings) -> PooledSandbox:
@@ -18,7 +20,7 @@ def make_sandbox(settings: Settings) -> PooledSandbox:
     return open_backend(
         settings.sandbox_backend,
         slots=settings.sandbox_slots,
-        image=image_of(settings),
+        image=chosen_image(settings),
         minimum=settings.sandbox_minimum_level,
         runtime=settings.sandbox_runtime,
         apparmor=settings.sandbox_apparmor,

@@ -67,6 +67,18 @@ class Settings(BaseSettings):
     """Items that may wait for a worker; beyond it 429. Raise it for bursts above two rollouts."""
     max_queue_mb: Annotated[int, Field(ge=1)] = 512
     """MiB of text that may wait with them; beyond it 429. Lower it on a small machine."""
+    cache_mb: Annotated[int, Field(ge=0)] = 64
+    """MiB of outcomes kept in a process, so that equal work is done once; 0 keeps none, nor in
+    Redis. Raise it where completions repeat over many steps."""
+    store_mb: Annotated[int, Field(ge=1)] = 1024
+    """MiB of stored tasks, batches and answers that a process without Redis keeps; beyond it 429.
+    Lower it on a small machine."""
+    keep_tasks_s: Annotated[int, Field(ge=60)] = 86_400
+    """Seconds for which a stored task is kept after its last use. Raise it above the longest pause
+    of a training run."""
+    keep_answers_s: Annotated[int, Field(ge=60)] = 3_600
+    """Seconds for which batches and the answers to idempotency keys are kept. Raise it where
+    results are fetched late; what is kept takes memory, of Redis where there is one."""
     pool_workers: Annotated[int, Field(ge=1, le=1024)] = CORES
     """Processes for symbolic mathematics; default: one a core. Lower it to leave cores free."""
     pool_memory_mb: Annotated[int, Field(ge=256)] = 2048
@@ -77,9 +89,9 @@ class Settings(BaseSettings):
     """Seconds by the clock for one comparison; longer than the CPU's so that a busy machine is not
     taken for a slow answer."""
     sandbox_backend: Literal["auto", "docker", "local", "off"] = "auto"
-    """What runs programs. `auto`: containers where an engine answers that has the image, else
-    `local`: this host's own languages in a jail without an engine. `off`: code items are answered
-    with an error; for mathematics only."""
+    """What runs programs. `auto`: containers, unless no image is chosen below and no engine answers
+    that has the default one; then `local`: this host's own languages, in a jail without an engine.
+    `off`: code items are answered with an error; for mathematics only."""
     sandbox_minimum_level: Level = "rlimits"
     """Weakest isolation to run programs with, see docs/sandbox.md. Containers are always `full`;
     local slots are `rlimits` where the host lets us make no cgroup. Turn it to `full` where
@@ -99,8 +111,17 @@ class Settings(BaseSettings):
     """AppArmor profile of those containers; default: the engine's own. Turn it on Ubuntu, to the
     profile that we ship, see docs/sandbox.md."""
     redis_url: Annotated[str | None, Field(repr=False)] = None
-    """Redis that several hosts would share, `redis://host:6379/0`. Only `rulegrade doctor` reads
-    it: it checks that the server is fit for a queue."""
+    """Redis that several machines share, `redis://host:6379/0`. With it `serve` queues work there
+    and `rulegrade worker` does it; without, one process does all. Turn it when one machine is not
+    enough."""
+    serves: Literal["all", "rules", "programs"] = "all"
+    """What a worker does: `programs` where a sandbox is, `rules` where none is."""
+    lease_s: Annotated[float, Field(ge=0.2, le=3600)] = 10.0
+    """Seconds without a sign of life after which a worker's jobs go to others. Raise it where
+    workers are known to stand still for longer."""
+    probe_port: Annotated[int, Field(ge=0, le=65_535)] = 8001
+    """TCP port on which a worker answers `/livez`, `/readyz` and `/metrics`; 0 takes a free one
+    and prints it."""
     data_sources: Annotated[dict[str, Any], NoDecode] = {"*": [{"name": "math"}]}
     """Verifiers by data source, as JSON: how a label is scored that another project's protocol
     sends without naming a verifier; `*` is for every other source, see trainers.md. Turn it when

@@ -14,9 +14,13 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
+from reward_service import __version__
 from reward_service.chunks import Done, Evaluation
-from reward_service.verdicts import Failure, dump_outcome, load_outcome
+from reward_service.verdicts import SEMANTICS, Failure, dump_outcome, load_outcome
 from reward_service.verifiers.base import Attempt
+
+GENERATION = f"{__version__}-{SEMANTICS}"
+"""Only processes of one version share work: no item is judged by two versions' rules."""
 
 SHARED_FROM = 4_096
 """Characters from which a text travels apart."""

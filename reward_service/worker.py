@@ -17,6 +17,7 @@ from reward_service.chunks import Done, Evaluation
 from reward_service.errors import InfraError
 from reward_service.pool import Pool
 from reward_service.programs import Programs
+from reward_service.telemetry import IN_HAND, ITEM_QUEUE_SECONDS, ITEM_WORK_SECONDS
 from reward_service.verdicts import Failure, Outcome
 
 log = structlog.get_logger()
@@ -34,12 +35,13 @@ class Worker:
         self._pool = pool
         self._programs = programs
 
-    async def run(self, *, chunks: int, programs: int) -> None:
-        """Serve until the broker has no more leases; at most `chunks` chunks and `programs`
-        programs are in hand at a time."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._serve("pool", self._apply, chunks))
-            group.create_task(self._serve("sandbox", self._run, programs))
+    async def serve_pool(self, limit: int) -> None:
+        """Apply rules until the broker has no more leases; at most `limit` chunks at a time."""
+        await self._serve("pool", self._apply, limit)
+
+    async def serve_sandbox(self, limit: int) -> None:
+        """Run programs until the broker has no more leases; at most `limit` at a time."""
+        await self._serve("sandbox", self._run, limit)
 
     async def _serve(self, kind: str, work: Work, limit: int) -> None:
         free = asyncio.Semaphore(limit)
@@ -55,11 +57,14 @@ class Worker:
                 lease.on_revoke = task.cancel
 
     async def _handle(self, lease: Lease[Evaluation], work: Work, place: "_Place") -> None:
+        in_hand = IN_HAND.labels(lease.job.kind)
+        in_hand.inc()
         try:
             async with asyncio.TaskGroup() as group:
                 for index in range(len(lease.job.payload)):
                     group.create_task(self._evaluate(lease, index, work, place))
         finally:
+            in_hand.dec()
             await self._broker.finish(lease)
 
     async def _evaluate(
@@ -74,7 +79,9 @@ class Worker:
             outcome = Failure(error.code, lease.job.kind, str(error), retryable=True)
         if isinstance(outcome, Failure):
             log.warning("evaluation_failed", verifier=evaluation.verifier, code=outcome.code)
+        ITEM_WORK_SECONDS.labels(lease.job.kind).observe(run_s)
         queue_s = max(0.0, time.monotonic() - lease.job.created - run_s)
+        ITEM_QUEUE_SECONDS.labels(lease.job.kind).observe(queue_s)
         await self._broker.reply(lease, index, Done(outcome, queue_s * 1000, run_s * 1000))
         leave()
 

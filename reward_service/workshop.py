@@ -8,15 +8,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from reward_service.broker.base import Broker
 from reward_service.chunks import Done, Evaluation
 from reward_service.pool import Pool
 from reward_service.programs import Programs
+from reward_service.sandboxes import make_sandbox
 from reward_service.settings import Settings
 from reward_service.worker import Worker
-from sandbox import DockerSandbox
-from sandbox.images.build import image_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ async def run_workshop(
         wall_s=settings.math_wall_s,
         memory_mb=settings.pool_memory_mb,
     )
-    programs = Programs(_sandbox(settings))
+    programs = Programs(partial(make_sandbox, settings) if _has_sandbox(settings) else None)
     worker = Worker(broker, pool, programs)
     try:
         if "pool" in capacity(settings):
@@ -68,23 +68,15 @@ async def run_workshop(
 
 async def _serve(settings: Settings, worker: Worker, keeper: asyncio.Task[None] | None) -> None:
     kinds = capacity(settings)
-    if keeper is None:  # nobody else would tell that there is no sandbox
-        kinds["sandbox"] = settings.sandbox_slots
     async with asyncio.TaskGroup() as group:
         if "pool" in kinds:
             group.create_task(worker.serve_pool(kinds["pool"]))
-        if "sandbox" in kinds:
-            if keeper is not None:
-                await asyncio.wait((keeper,))
+        if keeper is None:  # nobody else would tell that there is no sandbox
+            group.create_task(worker.serve_sandbox(settings.sandbox_slots))
+        elif "sandbox" in kinds:
+            await asyncio.wait((keeper,))
             group.create_task(worker.serve_sandbox(kinds["sandbox"]))
 
 
 def _has_sandbox(settings: Settings) -> bool:
     return settings.sandbox_backend != "off" and settings.serves != "rules"
-
-
-def _sandbox(settings: Settings) -> DockerSandbox | None:
-    if not _has_sandbox(settings):
-        return None
-    image = settings.sandbox_image or image_tag(settings.sandbox_flavour)
-    return DockerSandbox(image, slots=settings.sandbox_slots)

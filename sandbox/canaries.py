@@ -61,7 +61,11 @@ CANARIES = (
     ),
     _attack("no writing to /usr", "open('/usr/canary', 'w')"),
     _attack("no mount", "ctypes.CDLL(None).mount(b'x', b'/tmp', b'tmpfs', 0, None) == 0"),
-    _attack("no namespaces", "ctypes.CDLL(None).unshare(0x10000000) == 0"),
+    _attack(  # the one way that the outer filter leaves open, because jails are made by it
+        "no namespaces",
+        "ctypes.CDLL(None).syscall("
+        "56 if os.uname().machine == 'x86_64' else 220, 0x10000011, 0, 0, 0, 0) >= 0",
+    ),
     _attack("no other user", "os.setuid(0) is None or os.getuid() == 0"),
     _attack(
         "no capability", "int(open('/proc/self/status').read().split('CapEff:')[1].split()[0], 16)"
@@ -70,8 +74,9 @@ CANARIES = (
     _attack("finds no trace", "os.path.exists('/tmp/trace') or os.path.exists('/box/trace')"),
     Canary(
         "processes are limited",
-        "import os, time\ntry:\n    while os.fork(): pass\n    time.sleep(60)\n"
-        "except OSError:\n    print('held')\n",
+        "import os, time\nmade = 0\ntry:\n    while made < 16:\n"
+        "        if not os.fork(): time.sleep(60)\n        made += 1\n"
+        "except OSError:\n    print('held')\nelse:\n    print(made)\n",
         limits=replace(_PATIENT, processes=8),
     ),
     Canary(

@@ -9,7 +9,7 @@ import socket
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -126,6 +126,11 @@ class Engine:
                 raise EngineError(line["error"].strip())
             if text := line.get("stream", "").strip():
                 yield text
+
+    def remove_image(self, tag: str) -> None:
+        """Remove an image that nothing uses; no error if there is none."""
+        with suppress(ImageNotFound):
+            self._api.remove_image(tag)
 
     def remove_leftovers(self, owner: str) -> None:
         """Remove what killed services left: all of the same owner, and anybody's if long dead."""

@@ -3,8 +3,6 @@ Interactive tasks: the program and the task's interactor run at once, in two jai
 stdout is the other one's stdin. The interactor's exit status decides, by testlib's numbers.
 """
 
-from signal import SIGPIPE
-
 from sandbox.base import CheckerFailed, Limits, Pair, Program, SandboxError, Status
 from sandbox.checkers import PROGRAM_CHECKER_FILES
 from sandbox.patience import prepared
@@ -77,17 +75,21 @@ async def _run_alone(
 
 
 def _is_settled(progress: Progress, index: int, pair: Pair) -> bool:
-    """Take in a pair's outcome; False if the interactor failed, which may be anybody's fault."""
+    """Take in a pair's outcome; False if the interactor failed, which may be anybody's fault.
+
+    A program that fails after the interactor refused it has only noticed.
+    """
     program = pair.program
-    has_late_words = program.signal == SIGPIPE  # the interactor had heard enough
-    if program.status is not Status.OK and not has_late_words:
-        progress.decide(index, program, 0.0)
-        return True
-    try:
-        points = points_of(pair.judge)
-    except CheckerFailed:
-        return False
-    progress.decide(index, program, points, is_forgiven=has_late_words)
+    if program.status in (Status.OK, Status.RUNTIME_ERROR):
+        try:
+            points = points_of(pair.judge)
+        except CheckerFailed:
+            if program.status is Status.OK:
+                return False
+        else:
+            progress.decide(index, program, points, is_forgiven=points == 0.0)
+            return True
+    progress.decide(index, program, 0.0)
     return True
 
 

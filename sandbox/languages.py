@@ -269,8 +269,14 @@ def file_names(program: Program) -> list[str]:
     return [language.source_name, *program.files]
 
 
+PYTHON_LIBRARIES: Mapping[Flavour, tuple[str, ...]] = {
+    "core": (),
+    "full": ("python3-pandas", "python3-scipy", "python3-sympy"),
+}
+"""What Python programs can import in the full image, besides the standard library and numpy."""
+
+
 def packages(flavour: Flavour) -> list[str]:
     """Debian packages of the languages whose smallest image is `flavour`."""
-    return sorted(
-        {p for entry in LANGUAGES.values() if entry.flavour == flavour for p in entry.packages}
-    )
+    entries = (entry for entry in LANGUAGES.values() if entry.flavour == flavour)
+    return sorted({*PYTHON_LIBRARIES[flavour], *(p for entry in entries for p in entry.packages)})

@@ -23,10 +23,9 @@ def open_backend(
 ) -> PooledSandbox:
     """A backend that is not started yet.
 
-    `auto` is containers where an engine answers that has the image, else this host; it blocks while
-    it asks. `image`, `runtime` and `apparmor` are the containers'; `minimum` is the host's.
+    `auto` is containers if `image` is named or an engine answers that has ours, else this host; it
+    blocks while it asks. `runtime` and `apparmor` are the containers'; `minimum` is the host's.
     """
-    image = image or image_tag()
-    if name == "local" or (name == "auto" and not holds_image(image)):
+    if name == "local" or (name == "auto" and image is None and not holds_image(image_tag())):
         return LocalSandbox(slots=slots, minimum=minimum)
     return DockerSandbox(image, slots=slots, runtime=runtime, apparmor=apparmor)

@@ -27,6 +27,7 @@ class Progress:
         self._results: dict[int, TestResult] = {}
         self._unchecked: dict[int, Run] = {}
         self._next = 0
+        self._cpu_ms = 0.0
         self._failed: set[object] = set()
         program = submission.program
         self._flags = flags_of_source(program.language, program.source)
@@ -66,6 +67,16 @@ class Progress:
         else:
             verdict = test.verdict(run, self.submission.checker)
             self._finish(index, run, verdict, float(verdict is Verdict.CORRECT))
+        self._cpu_ms += run.cpu_ms
+        total_s = self.submission.total_cpu_s
+        if total_s is not None and self._cpu_ms > total_s * 1e3:
+            self._leave_the_rest()
+
+    def _leave_the_rest(self) -> None:
+        for index in range(len(self.submission.tests)):
+            if not self.is_done(index):
+                late = Run(Status.TIME_LIMIT_EXCEEDED)
+                self._finish(index, late, Verdict.TIME_LIMIT_EXCEEDED, 0.0)
 
     def decide(self, index: int, run: Run, points: float, *, is_forgiven: bool = False) -> None:
         """Take in how the program did on a test, and what an interactor says it earned."""

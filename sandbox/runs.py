@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import islice
 
-from sandbox.base import Run, RunStopped, SandboxError
+from sandbox.base import Run, RunStopped, SandboxError, Status
 from sandbox.pool import Session, SlotPool
 from sandbox.progress import Progress
 
@@ -62,7 +62,9 @@ class TestRuns:
             async with self._pool.borrow(program, deadline=self._deadline) as session:
                 if session is None:
                     return
-                await session.compile()
+                compiled = await session.compile()
+                if compiled.was_starved or compiled.status is not Status.OK:
+                    return
                 while not (self._is_over() or self._pool.is_wanted):
                     index = next(self._open(), None)
                     if index is None:

@@ -52,7 +52,7 @@ _SOCKETPAIRS = """
     getpeername getsockname getsockopt recvfrom recvmmsg recvmsg sendmmsg sendmsg sendto
     setsockopt shutdown socketpair
 """
-_JAIL = "mount umount2 pivot_root seccomp sethostname"
+_JAIL = "mount umount2 pivot_root seccomp sethostname unshare"
 
 
 def allowed_calls() -> list[str]:

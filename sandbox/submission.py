@@ -141,6 +141,8 @@ class Submission:
     scoring: Scoring = "all_or_nothing"
     allow_nonzero_exit: bool = False
     test_code: TestCode | None = None
+    total_cpu_s: float | None = None
+    """CPU time of all tests together; one that it leaves no time for exceeds its time limit."""
 
     def __post_init__(self) -> None:
         """Refuse what could not be judged; without a test everything would pass."""

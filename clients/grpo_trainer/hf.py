@@ -45,19 +45,19 @@ class HubTokenizer:
     """The tokenizer beside the model."""
 
     def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+        self.hub = tokenizer
         self.end_id = tokenizer.eos_token_id
         self.pad_id = self.end_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
     def encode(self, text: str) -> list[int]:
         """As in `Tokenizer`. Templates write their own special tokens, so none is added."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        ids: list[int] = self.hub.encode(text, add_special_tokens=False)
         return ids
 
     def decode(self, ids: list[int]) -> str:
         """As in `Tokenizer`. Special tokens stay in the text: the service must see them."""
         kept = [number for number in ids if number != self.end_id]
-        text: str = self._tokenizer.decode(kept, skip_special_tokens=False)
+        text: str = self.hub.decode(kept, skip_special_tokens=False)
         return text
 
 
@@ -67,3 +67,9 @@ def load(directory: Path, *, device: str = "cpu") -> tuple[HubPolicy, HubTokeniz
     model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, **options)
     policy = HubPolicy(model.eval()).to(device)
     return policy, HubTokenizer(AutoTokenizer.from_pretrained(directory, **options))
+
+
+def save(policy: HubPolicy, tokenizer: HubTokenizer, directory: Path) -> None:
+    """Write both so that `load`, and anything else that reads such models, can read them."""
+    policy.model.save_pretrained(directory)
+    tokenizer.hub.save_pretrained(directory)

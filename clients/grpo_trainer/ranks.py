@@ -22,6 +22,8 @@ class Ranks:
 
     rank: int = 0
     size: int = 1
+    local: int = 0
+    """Number on this machine: which GPU is its own."""
 
     def total(self, value: Tensor) -> Tensor:
         """Sum over all ranks."""
@@ -59,4 +61,4 @@ def join(device: str) -> Ranks:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    return Ranks(int(os.environ.get("RANK", "0")), size)
+    return Ranks(int(os.environ.get("RANK", "0")), size, int(os.environ.get("LOCAL_RANK", "0")))

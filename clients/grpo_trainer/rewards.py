@@ -50,35 +50,45 @@ class Graded:
         return None if found is None else str(found)
 
 
-def over_http(
-    url: str, *, api_key: str | None = None, patience_s: float = 300.0, deadline_ms: int = 120_000
-) -> Score:
-    """Return a function that scores with the service at `url`.
+class OverHttp:
+    """Scores with the service at `url`.
 
     It waits for a service that is down, restarting or full for `patience_s` seconds, then gives
     null rewards. A refusal of the request itself is raised: it would be refused again.
     """
-    client = RewardClient(url, api_key=api_key)
 
-    def score(items: Sequence[Json], tasks: Mapping[str, Json]) -> Sequence[Json]:
-        end = time.monotonic() + patience_s
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        patience_s: float = 300.0,
+        deadline_ms: int = 120_000,
+    ) -> None:
+        self._client = RewardClient(url, api_key=api_key)
+        self._patience_s, self._deadline_ms = patience_s, deadline_ms
+
+    def __call__(self, items: Sequence[Json], tasks: Mapping[str, Json]) -> Sequence[Json]:
+        """As `Score`."""
+        end = time.monotonic() + self._patience_s
         wait = FIRST_WAIT_S
         while True:
             try:
-                results: Sequence[Json] = client.score(items, tasks=tasks, deadline_ms=deadline_ms)[
-                    "results"
-                ]
+                answer = self._client.score(items, tasks=tasks, deadline_ms=self._deadline_ms)
             except RewardClientError as error:
                 if is_final(error):
                     raise
                 if time.monotonic() + wait > end:
                     return [unanswered(error)] * len(items)
             else:
+                results: Sequence[Json] = answer["results"]
                 return results
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_S)
 
-    return score
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
 
 
 def is_final(error: RewardClientError) -> bool:
@@ -117,7 +127,7 @@ class RewardRequests:
         return self._threads.submit(self._graded, items, tasks)
 
     def close(self) -> None:
-        """Wait for what is under way."""
+        """Give up what was not begun, and wait for what was."""
         self._threads.shutdown(cancel_futures=True)
 
     def _graded(self, items: Sequence[Json], tasks: Mapping[str, Json]) -> list[Graded]:

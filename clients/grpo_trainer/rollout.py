@@ -129,13 +129,17 @@ def completion_logps(
     policy: Policy, rollout: Rollout, *, temperature: float
 ) -> tuple[Tensor, Tensor]:
     """Log-probability (N, T) of every completion token, and the entropy (N, T) it was drawn at."""
-    t = rollout.completion_ids.shape[1]
-    ids = torch.cat([rollout.prompt_ids, rollout.completion_ids], dim=1)[:, :-1]
-    mask = torch.cat([rollout.prompt_mask, rollout.mask], dim=1)[:, :-1]
-    logits = policy(ids, mask, keep=t)  # the token at column i is told by the logits at i - 1
+    logits = completion_logits(policy, rollout)
     logps = F.log_softmax(logits / temperature, dim=-1)  # (N, T, V)
     entropy = -(logps.detach().exp() * logps.detach()).sum(dim=-1)
     return logps.gather(-1, rollout.completion_ids.unsqueeze(-1)).squeeze(-1), entropy
+
+
+def completion_logits(policy: Policy, rollout: Rollout) -> Tensor:
+    """(N, T, V): what the policy says before each completion token, in one forward."""
+    ids = torch.cat([rollout.prompt_ids, rollout.completion_ids], dim=1)[:, :-1]
+    mask = torch.cat([rollout.prompt_mask, rollout.mask], dim=1)[:, :-1]
+    return policy(ids, mask, keep=rollout.completion_ids.shape[1])
 
 
 def left_padded(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:

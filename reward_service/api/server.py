@@ -34,7 +34,10 @@ def serve(settings: Settings) -> None:
     keys = load_keys(settings)
     Labels(settings.data_sources)  # refused here, and not when the engine has started
     configure_logging(settings.log_level, settings.log_format)
-    with _bind(settings) as listener, contextlib.suppress(asyncio.CancelledError):
+    with (
+        bind(settings, settings.port, "port") as listener,
+        contextlib.suppress(asyncio.CancelledError),
+    ):
         asyncio.run(_serve(settings, keys, listener))
 
 
@@ -42,7 +45,7 @@ async def _serve(settings: Settings, keys: Sequence[ApiKey], listener: socket.so
     stop = _Stop()
     async with run_engine(settings) as engine:
         app = create_app(settings, engine, keys)
-        stop.server = _Server(_config(settings, app))
+        stop.server = Server(_config(settings, app))
         await stop.server.serve(sockets=[listener])
 
 
@@ -62,14 +65,16 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
     )
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, which leaves signals to `_Stop` and says where it listens."""
+class Server(uvicorn.Server):
+    """uvicorn's server, which leaves signals to its owner and says where it listens."""
+
+    says = "rulegrade listens on"
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
-            print(f"rulegrade listens on http://{_bracketed(host)}:{port}", flush=True)
+            print(f"{self.says} http://{_bracketed(host)}:{port}", flush=True)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -93,11 +98,11 @@ class _Stop:
             self.server.should_exit = True
 
 
-def _bind(settings: Settings) -> socket.socket:
-    """The port, taken before the engine starts, so that a taken one is told at once."""
+def bind(settings: Settings, port: int, name: str) -> socket.socket:
+    """The port of the setting `name`, bound first, so that a taken one is told at once."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM
+            settings.host, port, type=socket.SOCK_STREAM
         )[0]
         # With the protocol named asyncio sets TCP_NODELAY; without, every answer waits 40 ms.
         listener = socket.socket(family, kind, protocol)
@@ -105,8 +110,8 @@ def _bind(settings: Settings) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         raise BadSettings(
-            f"port: cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
-            "Choose another with --port or RULEGRADE_PORT."
+            f"{name}: cannot listen on {settings.host} port {port}: {error.strerror}. "
+            f"Choose another with --{name.replace('_', '-')} or RULEGRADE_{name.upper()}."
         ) from error
     return listener
 

@@ -73,7 +73,13 @@ class RedisBroker(Generic[P, R]):
             if self._asks:
                 await self._outbox.beat()
         except (TimeoutError, RedisError, OSError) as error:
-            raise BrokerError(f"Redis cannot be used: {error or type(error).__name__}") from error
+            await self._disconnect()
+            raise BrokerError(
+                f"Redis cannot be used: {str(error) or type(error).__name__}"
+            ) from error
+        except BrokerError:
+            await self._disconnect()
+            raise
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -89,8 +95,7 @@ class RedisBroker(Generic[P, R]):
             if self._inbox is not None:
                 await self._inbox.leave(within_s=LEAVE_S)
         finally:
-            await self.client.aclose()
-            await self._blocking.aclose()
+            await self._disconnect()
 
     def submit(
         self, jobs: Sequence[Job[P]], caller: Caller = NOBODY
@@ -121,7 +126,7 @@ class RedisBroker(Generic[P, R]):
     @property
     def is_away(self) -> bool:
         """Whether Redis did not answer the last time it was asked."""
-        return self._outbox.is_away
+        return self._outbox.is_away or (self._inbox is not None and self._inbox.is_away)
 
     @property
     def members(self) -> Sequence[Member]:
@@ -131,6 +136,10 @@ class RedisBroker(Generic[P, R]):
     def announce(self, member: Member) -> None:
         """Describe this worker anew."""
         self._as_worker().member = member
+
+    async def _disconnect(self) -> None:
+        await self.client.aclose()
+        await self._blocking.aclose()
 
     def _as_worker(self) -> Inbox[P, R]:
         if self._inbox is None:

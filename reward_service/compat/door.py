@@ -10,8 +10,8 @@ import base64
 import binascii
 import random
 import time
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Literal, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 
@@ -20,11 +20,30 @@ from reward_service.api.presence import while_present
 from reward_service.compat.labels import Labels
 from reward_service.engine import Engine
 from reward_service.errors import InfraError, Overloaded
+from reward_service.run_schemas import ExecuteRequest, RunResult, RunSpec
 from reward_service.schemas import ErrorInfo, Item, Result, RewardRequest
 
 OnFailure = Literal["mask", "zero", "refuse"]
 """What a client is told of an item without a reward: that it must be left out, a 0 that is marked
 as ours, or nothing but a 503."""
+
+
+class Identified(Protocol):
+    """What is sent to the engine."""
+
+    @property
+    def id(self) -> str: ...
+
+
+class Answered(Identified, Protocol):
+    """What comes back."""
+
+    @property
+    def error(self) -> ErrorInfo | None: ...
+
+
+Asked = TypeVar("Asked", bound=Identified)
+Told = TypeVar("Told", bound=Answered)
 
 PAUSE_S = 1.0
 _CHOICES: Mapping[str, OnFailure] = {"mask": "mask", "zero": "zero", "refuse": "refuse"}
@@ -84,8 +103,13 @@ async def decide(request: Request, items: Sequence[Item], *, within_s: float) ->
     """
     numbered = [item.model_copy(update={"id": str(at)}) for at, item in enumerate(items)]
     engine: Engine = request.app.state.engine
+
+    async def score(left: Sequence[Item], now: float, left_ms: int) -> list[Result]:
+        batch = RewardRequest(deadline_ms=left_ms, items=list(left))
+        return (await engine.score(batch, received=now)).results
+
     due = request.state.received + _hold_s(request, within_s)
-    return await while_present(request, _decide(engine, numbered, due))
+    return await while_present(request, _patiently(numbered, score, _undecided, due))
 
 
 async def decide_one(request: Request, item: Item, *, within_s: float) -> Result:
@@ -93,29 +117,51 @@ async def decide_one(request: Request, item: Item, *, within_s: float) -> Result
     return (await decide(request, [item], within_s=within_s))[0]
 
 
-async def _decide(engine: Engine, items: list[Item], due: float) -> list[Result]:
-    results: dict[str, Result] = {}
+async def execute(request: Request, runs: Sequence[RunSpec], *, within_s: float) -> list[RunResult]:
+    """What became of every program; tried for as long as `decide` does."""
+    numbered = [run.model_copy(update={"id": str(at)}) for at, run in enumerate(runs)]
+    engine: Engine = request.app.state.engine
+
+    async def run(left: Sequence[RunSpec], now: float, left_ms: int) -> list[RunResult]:
+        wanted = ExecuteRequest(deadline_ms=left_ms, runs=list(left))
+        return (await engine.execute(wanted, received=now)).results
+
+    due = request.state.received + _hold_s(request, within_s)
+    return await while_present(request, _patiently(numbered, run, _not_run, due))
+
+
+async def _patiently(
+    items: Sequence[Asked],
+    send: Callable[[Sequence[Asked], float, int], Awaitable[list[Told]]],
+    failed: Callable[[Asked, ErrorInfo], Told],
+    due: float,
+) -> list[Told]:
+    """Send, and send again what failed for a reason that may pass, until `due` on the clock."""
+    results: dict[str, Told] = {}
     while left := [item for item in items if _may_change(results.get(item.id))]:
+        now = time.monotonic()
+        left_ms = max(1, min(600_000, int((due - now) * 1000)))
         try:
-            results.update((result.id, result) for result in await _score(engine, left, due))
+            results.update((one.id, one) for one in await send(left, now, left_ms))
         except (Overloaded, InfraError) as error:
-            results.update((item.id, _undecided(item, error)) for item in left)
+            why = _told_why(error)
+            results.update((item.id, failed(item, why)) for item in left)
         if time.monotonic() + PAUSE_S >= due:
             break
         await asyncio.sleep(PAUSE_S * random.random())  # noqa: S311 - spreads the load
     return [results[item.id] for item in items]
 
 
-async def _score(engine: Engine, items: list[Item], due: float) -> list[Result]:
-    now = time.monotonic()
-    left_ms = max(1, min(600_000, int((due - now) * 1000)))
-    batch = RewardRequest(deadline_ms=left_ms, items=items)
-    return (await engine.score(batch, received=now)).results
-
-
-def _undecided(item: Item, error: Overloaded | InfraError) -> Result:
+def _told_why(error: Overloaded | InfraError) -> ErrorInfo:
     code = error.code if isinstance(error, InfraError) else "overloaded"
-    why = ErrorInfo(code=code, stage="queue", message=str(error), retryable=True, attempts=1)
+    return ErrorInfo(code=code, stage="queue", message=str(error), retryable=True, attempts=1)
+
+
+def _not_run(spec: RunSpec, why: ErrorInfo) -> RunResult:
+    return RunResult(id=spec.id, status="error", error=why)
+
+
+def _undecided(item: Item, why: ErrorInfo) -> Result:
     return Result(
         id=item.id,
         index=0,
@@ -129,7 +175,7 @@ def _undecided(item: Item, error: Overloaded | InfraError) -> Result:
     )
 
 
-def _may_change(result: Result | None) -> bool:
+def _may_change(result: Answered | None) -> bool:
     return result is None or (result.error is not None and result.error.retryable)
 
 

@@ -1,5 +1,26 @@
 """Every foreign protocol that is served. To add one: write its module, add its router here."""
 
-from reward_service.compat import hosted, nemo_gym, openrlhf, slime
+from reward_service.compat import (
+    hosted,
+    nemo_gym,
+    open_instruct,
+    open_r1,
+    openai_graders,
+    openrlhf,
+    piston,
+    sandbox_fusion,
+    slime,
+)
 
-ROUTERS = (hosted.router, nemo_gym.router, openrlhf.router, slime.router)
+ROUTERS = (
+    hosted.router,
+    nemo_gym.router,
+    open_instruct.router,
+    open_r1.router,
+    openai_graders.router,
+    openrlhf.router,
+    piston.router,
+    sandbox_fusion.ping_router,
+    sandbox_fusion.router,
+    slime.router,
+)

@@ -42,6 +42,7 @@ from sandbox import Verdict as TestVerdict
 
 MAX_TESTS = 1_000
 MAX_TEST_TEXT = 16 * 2**20
+MAX_TOTAL_CPU_S = 3_600
 SHOWN_TESTS = 20
 
 _CLOSED = Verifier.model_config
@@ -54,7 +55,7 @@ def _is_language(name: str, info: ValidationInfo) -> str:
         raise ValueError("unknown language; known: " + ", ".join(LANGUAGES))
     held = (info.context or {}).get("languages")
     if held is not None and name not in held:
-        raise ValueError(f"the sandbox image does not hold it, only {', '.join(held) or 'none'}")
+        raise ValueError(f"the sandbox does not hold it, only {', '.join(held) or 'none'}")
     return name
 
 
@@ -168,6 +169,9 @@ class Code(Verifier):
     """What a partly right program earns."""
     limits: RunLimits = RunLimits()
     """Limits of each test run."""
+    total_cpu_s: Annotated[float, Field(gt=0, le=MAX_TOTAL_CPU_S)] | None = None
+    """CPU time of all tests together; one that it leaves no time for exceeds its time limit.
+    Null: what the limits of the single tests add up to."""
     files: Annotated[dict[FileName, TestText], AfterValidator(_are_files)] = Field(
         default_factory=dict
     )
@@ -236,6 +240,7 @@ class Code(Verifier):
             limits=Limits(**self.limits.model_dump()),
             scoring=self.scoring,
             allow_nonzero_exit=self.allow_nonzero_exit,
+            total_cpu_s=self.total_cpu_s,
         )
 
     def _program(self, source: str) -> Program:

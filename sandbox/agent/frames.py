@@ -23,7 +23,7 @@ class BadFrame(Exception):
     """The other end sent something that is no frame."""
 
 
-def encode(header: Header, blobs: Sequence[bytes] = ()) -> bytes:
+def encode(header: Header, blobs: Sequence[bytes | bytearray] = ()) -> bytes:
     """One frame, ready to be written."""
     text = json.dumps({**header, "blobs": [len(blob) for blob in blobs]}).encode()
     return b"".join((PREFIX.pack(len(text)), text, *blobs))

@@ -16,38 +16,18 @@ import os
 import platform
 import resource
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any, Literal
 
 from sandbox.agent import cgroup, frames
 from sandbox.agent.execution import Baseline, Execution
 from sandbox.agent.jailed import Facts, File, JailedRun, JailError, Link, Order, sealed
+from sandbox.agent.spawners import Spawners
 from sandbox.agent.tree_meter import TreeMeter
 
 Side = Literal["program", "judge"]
-
-ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "HOME": "/box",
-    "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",  # the same order of sets in every run
-    "OPENBLAS_NUM_THREADS": "1",  # a process with threads cannot be forked, and CPU time counts all
-    "OMP_NUM_THREADS": "1",
-}
-"""Of the spawners, and so of the programs that the warm interpreter runs."""
-
-START_SPAWNER = """
-import sys
-sys.path.insert(0, "/opt/rulegrade")
-from sandbox.agent.spawner import main
-main()
-"""
-
-STACK_BYTES = 1 << 30
 
 FAILED = 1 << 8
 """Wait status of a process that ended with exit status 1."""
@@ -63,32 +43,9 @@ class Front:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._agents = {os.getpid()}
         self._meter = cgroup.Meter() if cgroup.is_there() else TreeMeter(self._agents)
-        self._spawners: dict[str, socket.socket] = {}
-        for kind in ("exec", "python"):
-            self._spawner(kind)
+        self._spawners = Spawners(self._agents)
         self._files: dict[Side, list[File]] = {}
-
-    def _spawner(self, kind: str) -> socket.socket:
-        """The spawner of this kind. Most slots never need those of the judge's side."""
-        if kind not in self._spawners:
-            self._spawners[kind] = self._start_spawner(kind)
-        return self._spawners[kind]
-
-    def _start_spawner(self, kind: str) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # An exec and a clean environment, so that a run finds nothing of the container's in it.
-        process = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-c", START_SPAWNER, str(theirs.fileno()), kind],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env=ENVIRONMENT,
-            pass_fds=[theirs.fileno()],
-            # The room a stack may grow into is fixed when a program starts.
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, -1)),
-        )
-        theirs.close()
-        self._agents.add(process.pid)
-        return ours
+        self._warm_kind: dict[Side, str] = {}
 
     def greeting(self) -> frames.Header:
         """What the service wants to know of this place before it sends anything."""
@@ -116,6 +73,8 @@ class Front:
             self._unload("judge")
         self._unload(side)
         files = _files(order["files"], blobs, order["mode"])
+        warm_kind = self._spawners.warm_kind(blobs)
+        self._warm_kind[side] = warm_kind if side == "program" else "judge-python"
         if order["command"] is None:
             self._files[side] = files
             return Facts(wait_status=0)
@@ -144,6 +103,7 @@ class Front:
     def _run_alone(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         beside = _files(order["files"], blobs[1:])
         files = [*self._files["program"], *beside]
+        self._spawner(order["command"], "program")
         before = Baseline(self._meter)
         run = self._start(
             order["command"], files, blobs[0], order["limits"], outputs=order["outputs"]
@@ -159,6 +119,8 @@ class Front:
         """`blobs` are the judge's input, and files beside it."""
         beside = _files(order["files"], blobs[1:])
         limits = order["limits"]
+        self._spawner(order["command"], "program")
+        self._spawner(order["judge"], "judge")
         before = Baseline(self._meter)
         links = _pipes() if order["link"] == "pipes" else _sockets()
         judge = self._start(
@@ -167,14 +129,19 @@ class Front:
             blobs[0],
             order["judge_limits"],
             link=links[1],
-            of_judge=True,
+            side="judge",
         )
         program = self._start(order["command"], self._files["program"], b"", limits, link=links[0])
         for link in links:
             link.close()
-        Execution(program, judge, limits, deadline_s=order["deadline_s"], before=before).finish(
-            self._agents
-        )
+        Execution(
+            program,
+            judge,
+            limits,
+            deadline_s=order["deadline_s"],
+            before=before,
+            has_own_end=order["link"] == "pipes",
+        ).finish(self._agents)
         _close(beside)
         for run in (program, judge):
             os.close(run.artifact_fd)
@@ -189,10 +156,9 @@ class Front:
         *,
         outputs: Sequence[str] = (),
         link: Link = Link(),  # noqa: B008 (frozen)
-        of_judge: bool = False,
+        side: Side = "program",
     ) -> JailedRun:
         role = command.get("role")
-        kind = "exec" if role is None else "python"
         order = Order(
             argv=command["argv"],
             env=command["env"],
@@ -202,24 +168,30 @@ class Front:
             artifact=command.get("artifact"),
             outputs=list(outputs),
             role=role,
-            has_result=of_judge or (role is not None and role["name"] == "call"),
+            has_result=side == "judge" or (role is not None and role["name"] == "call"),
             link=link,
         )
-        # A spawner sleeps while its run lives, so the two of a pair come from different ones.
-        return JailedRun(order, self._spawner(f"judge-{kind}" if of_judge else kind))
+        return JailedRun(order, self._spawner(command, side))
+
+    def _spawner(self, command: dict[str, Any], side: Side) -> socket.socket:
+        """Ready; asked for before a run's time begins, because one may have to be started.
+
+        A spawner sleeps while its run lives, so the two of a pair come from different ones.
+        """
+        if command.get("role") is not None:
+            return self._spawners.get(self._warm_kind[side])
+        return self._spawners.get("exec" if side == "program" else "judge-exec")
 
     def _unload(self, side: Side) -> None:
         _close(self._files.pop(side, []))
 
 
 def _reply(facts: dict[str, Facts]) -> bytes:
-    headers, blobs = {}, []
+    headers: dict[str, Any] = {}
+    blobs: list[bytes | bytearray] = []
     for side, found in facts.items():
-        header = asdict(found)
-        files = header.pop("files")
-        blobs += [bytes(header.pop(name)) for name in ("stdout", "stderr", "result")]
-        blobs += files.values()
-        headers[side] = {**header, "files": list(files)}
+        blobs += [found.stdout, found.stderr, found.result, *found.files.values()]
+        headers[side] = found.header()
     return frames.encode(headers, blobs)
 
 

@@ -1,5 +1,5 @@
 /*
- * The jail: what needs C. One call, jail_spawn(), starts one run.
+ * The jail: what needs C. jail_serve() starts one run after the other, by jail_spawn().
  *
  *   caller (spawner) --clone(new user, pid, mount, ipc, uts namespaces)--> init (pid 1)
  *   init --builds the root, then fork()--> run (pid 2): limits, no capability, filter, exec or return
@@ -18,19 +18,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/openat2.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -41,32 +36,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct jail_file {
-    const char *name; /* relative to the work directory; its directories are made */
-    int fd;           /* its content, from offset 0 */
-    int mode;
-};
-
-struct jail_spec {
-    const char *root;              /* directory with the jail's skeleton, see images/Dockerfile */
-    const struct jail_file *files;
-    int file_count;
-    int stdin_fd, stdout_fd, stderr_fd;
-    int status_fd;
-    int channel_fd;                /* a socket that is sent init's pidfd */
-    int result_fd;                 /* becomes descriptor 3 of the run; -1: none */
-    int link_fd;                   /* becomes descriptor 4 of the run; -1: none */
-    int artifact_fd;               /* receives `artifact` or `outputs`; -1: none */
-    const char *artifact;          /* plain file name in the work directory */
-    uint64_t artifact_max_bytes;   /* of all that artifact_fd receives */
-    const char *const *outputs;    /* NULL-terminated file names; NULL: none */
-    uint64_t output_max_bytes;     /* of one of them */
-    uint64_t cpu_s, stack_bytes, disk_bytes, processes;
-    char *const *argv;             /* NULL: return 0 in the run, for an interpreter to go on */
-    char *const *envp;
-    uid_t uid;                     /* set by jail_spawn */
-    gid_t gid;
-};
+#include "filter.h"
+#include "request.h"
 
 static int status_fd = -1;
 
@@ -118,18 +89,43 @@ static void place_file(const struct jail_file *file) {
     close(fd);
 }
 
-static void build_root(const struct jail_spec *spec) {
+/* In a new user namespace: be in it who we are outside. */
+static void map_ourselves(uid_t uid, gid_t gid) {
+    char map[64];
+    write_file("/proc/self/setgroups", "deny");
+    snprintf(map, sizeof map, "%u %u 1", uid, uid);
+    write_file("/proc/self/uid_map", map);
+    snprintf(map, sizeof map, "%u %u 1", gid, gid);
+    write_file("/proc/self/gid_map", map);
+}
+
+/* What all jails have in common, mounted once; each of them gets a copy, and nothing else of the
+ * container's. The outer /proc is covered in every jail, whose kernel lets nobody uncover it. */
+static void prepare_root(const char *root) {
     static const char *const devices[] = {"dev/null", "dev/zero", "dev/full", "dev/random",
                                           "dev/urandom"};
-    char options[128], from[64];
+    char from[64];
+    uid_t uid = getuid();
+    gid_t gid = getgid();
+    check(unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare");
+    map_ourselves(uid, gid);
     check(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private");
-    bind_read_only(spec->root, spec->root);
-    check(chdir(spec->root), "root");
+    bind_read_only(root, root);
+    check(chdir(root), "root");
     bind_read_only("/usr", "usr");
+    bind_mount("/proc", "proc");
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         snprintf(from, sizeof from, "/%s", devices[i]);
         bind_mount(from, devices[i]);
     }
+    check((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
+    check(umount2(".", MNT_DETACH), "umount");
+    check(chdir("/"), "chdir");
+}
+
+/* A jail's own part. */
+static void build_root(const struct jail_spec *spec) {
+    char options[128];
     /* Memory of both counts for the container's cgroup; sizes are far below it. */
     snprintf(options, sizeof options, "size=%llu,nr_inodes=16384,mode=755",
              (unsigned long long)spec->disk_bytes);
@@ -138,88 +134,8 @@ static void build_root(const struct jail_spec *spec) {
     for (int i = 0; i < spec->file_count; i++) place_file(&spec->files[i]);
     /* subset=pid hides all that describes the host: cmdline, interrupts, config.gz ... */
     check(mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid"), "proc");
-    check((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
-    check(umount2(".", MNT_DETACH), "umount");
     check(chdir("/box"), "chdir");
     check(sethostname("box", 3), "hostname");
-}
-
-/* ---- what a run may ask of the kernel ----------------------------------------------------- */
-
-static const int denied[] = {
-    /* namespaces and mounts: the way to a larger attack surface */
-    SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_fsopen,
-    SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_open_tree, SYS_move_mount, SYS_mount_setattr,
-    SYS_sethostname, SYS_setdomainname, SYS_quotactl, SYS_swapon, SYS_swapoff, SYS_acct,
-    SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_fanotify_init, SYS_inotify_init1,
-    /* other processes */
-    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_kcmp,
-    SYS_process_madvise, SYS_migrate_pages, SYS_move_pages,
-    /* network: there is none, and sockets are the largest part of the kernel; socketpair stays */
-    SYS_socket,
-    /* objects that outlive a run or hide memory */
-    SYS_keyctl, SYS_add_key, SYS_request_key, SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget,
-    SYS_semop, SYS_semctl, SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open,
-    SYS_memfd_secret,
-    /* kernel subsystems with a record */
-    SYS_bpf, SYS_perf_event_open, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
-    SYS_userfaultfd, SYS_seccomp, SYS_landlock_create_ruleset, SYS_vmsplice, SYS_personality,
-    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_syslog,
-    /* the scheduler and the clock */
-    SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr, SYS_settimeofday,
-    SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex,
-#ifdef SYS_iopl
-    SYS_iopl, SYS_ioperm, SYS_modify_ldt, SYS_inotify_init,
-#endif
-};
-
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCH AUDIT_ARCH_AARCH64
-#else
-#error "the system call filter knows x86-64 and arm64 only"
-#endif
-
-#define NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
-                    CLONE_NEWPID | CLONE_NEWNET)
-#define LOAD(what) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(what))
-#define LOAD_NR LOAD(offsetof(struct seccomp_data, nr))
-#define LOAD_ARG(n) LOAD(offsetof(struct seccomp_data, args) + 8 * (n)) /* low half */
-#define SKIP_UNLESS(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, count)
-#define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
-#define DENY(code) RETURN(SECCOMP_RET_ERRNO | (code))
-
-static void install_filter(void) {
-    const struct sock_filter head[] = {
-        LOAD(offsetof(struct seccomp_data, arch)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
-        RETURN(SECCOMP_RET_KILL_PROCESS), /* int 0x80 */
-        LOAD_NR,
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
-        RETURN(SECCOMP_RET_KILL_PROCESS), /* x32 */
-        /* its flags are behind a pointer; libc falls back to clone */
-        SKIP_UNLESS(SYS_clone3, 1), DENY(ENOSYS),
-        SKIP_UNLESS(SYS_clone, 4), LOAD_ARG(0),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1), DENY(EPERM), LOAD_NR,
-        /* only its own limits: init and its siblings run under the same user */
-        SKIP_UNLESS(SYS_prlimit64, 4), LOAD_ARG(0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0), DENY(EPERM), LOAD_NR,
-        SKIP_UNLESS(SYS_ioctl, 5), LOAD_ARG(1), /* typing into a terminal */
-        SKIP_UNLESS(TIOCSTI, 1), DENY(EPERM), SKIP_UNLESS(TIOCLINUX, 1), DENY(EPERM), LOAD_NR,
-    };
-    struct sock_filter filter[sizeof head / sizeof *head + 2 * sizeof denied / sizeof *denied + 1];
-    size_t length = sizeof head / sizeof *head;
-    memcpy(filter, head, sizeof head);
-    for (size_t i = 0; i < sizeof denied / sizeof *denied; i++) {
-        filter[length++] = (struct sock_filter)SKIP_UNLESS(denied[i], 1);
-        filter[length++] = (struct sock_filter)DENY(EPERM);
-    }
-    filter[length++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
-    struct sock_fprog program = {.len = (unsigned short)length, .filter = filter};
-    /* SPEC_ALLOW: without it every run pays for speculation barriers */
-    check((int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-                       &program), "seccomp");
 }
 
 static void drop_capabilities(void) {
@@ -271,7 +187,7 @@ static void become_run(const struct jail_spec *spec) {
     limit(RLIMIT_SIGPENDING, 1024, 1024); /* the kernel counts it for all slots together */
     check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
     drop_capabilities();
-    install_filter();
+    check(install_filter(), "seccomp");
     if (!spec->argv) {
         close(status_fd);
         return;
@@ -365,16 +281,11 @@ static char init_stack[256 * 1024] __attribute__((aligned(64)));
 
 static int init_main(void *argument) {
     const struct jail_spec *spec = argument;
-    char map[64];
     status_fd = spec->status_fd;
     check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "pdeathsig");
     check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable"); /* for the files below */
     announce(spec->channel_fd);
-    write_file("/proc/self/setgroups", "deny");
-    snprintf(map, sizeof map, "%u %u 1", spec->uid, spec->uid);
-    write_file("/proc/self/uid_map", map);
-    snprintf(map, sizeof map, "%u %u 1", spec->gid, spec->gid);
-    write_file("/proc/self/gid_map", map);
+    map_ourselves(spec->uid, spec->gid);
     umask(022);
     build_root(spec);
     /* Before the run exists: init's memory is the caller's, and nothing of it may be opened. */
@@ -397,11 +308,35 @@ static int init_main(void *argument) {
  *
  * init shares the caller's memory, and the caller sleeps as long as init lives (CLONE_VFORK): one
  * copy of the caller's page tables is saved, the dearest part of a run. The run has its own copy. */
-int jail_spawn(struct jail_spec *spec) {
+static pid_t jail_spawn(struct jail_spec *spec) {
     int spaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
     spec->uid = getuid();
     spec->gid = getgid();
     if (__builtin_setjmp(caller)) return 0;
     return clone(init_main, init_stack + sizeof init_stack, spaces | CLONE_VM | CLONE_VFORK | SIGCHLD,
                  spec);
+}
+
+/* ---- one after the other ------------------------------------------------------------------- */
+
+/* Start a run for every request on the channel and wait for its end. Returns 1 when the channel's
+ * other end is closed, and 0 in a run whose request names no command. */
+int jail_serve(int channel_fd) {
+    struct jail_file files[MAX_FILES];
+    struct jail_spec spec;
+    int fds[MAX_FILES], count;
+    status_fd = channel_fd; /* what cannot be prepared is said instead of an answer */
+    prepare_filter();
+    prepare_root("/opt/rulegrade/root");
+    if (write(channel_fd, "ready", 5) != 5) return 1;
+    while ((count = receive(channel_fd, fds, MAX_FILES)) >= 0) {
+        decode(&spec, files, fds);
+        spec.channel_fd = channel_fd;
+        pid_t init = jail_spawn(&spec);
+        if (init == 0) return 0;
+        if (init < 0) dprintf(channel_fd, "no namespaces: %s", strerror(errno));
+        else waitpid(init, NULL, 0);
+        for (int i = 0; i < count; i++) close(fds[i]);
+    }
+    return 1;
 }

@@ -5,7 +5,6 @@ Whoever watches it decides when to kill it; see `execution`.
 """
 
 import contextlib
-import json
 import math
 import os
 import signal
@@ -14,6 +13,8 @@ import struct
 import time
 from dataclasses import dataclass, field
 from typing import Any
+
+from sandbox.agent import request
 
 PIPE_BYTES = 65_536
 STDIN_PIPE_BYTES = 4096
@@ -26,6 +27,9 @@ _OUTPUT_SIZE = struct.Struct("=q")
 _TOO_LARGE = -2
 
 MAX_RESULT_BYTES = 16 << 20
+
+
+_CONTENTS = ("stdout", "stderr", "result", "files")
 
 
 class JailError(Exception):
@@ -99,6 +103,11 @@ class Facts:
     files: dict[str, bytes] = field(default_factory=dict)
     """The output files that were there."""
 
+    def header(self) -> dict[str, Any]:
+        """All of it but contents, of files their names."""
+        names = (name for name in self.__slots__ if name not in _CONTENTS)
+        return {name: getattr(self, name) for name in names} | {"files": list(self.files)}
+
 
 def sealed(content: bytes, name: str) -> int:
     """A descriptor of an anonymous file with this content."""
@@ -136,16 +145,16 @@ class JailedRun:
         fds = [*given[:4], self.artifact_fd, result]
         fds += [] if link.socket is None else [link.socket]
         try:
-            request = json.dumps(_request(order)).encode()
-            socket.send_fds(spawner, [request], [*fds, *(file.fd for file in order.files)])
+            contents = [file.fd for file in order.files]
+            with contextlib.suppress(BrokenPipeError):  # its last words are still to be read
+                socket.send_fds(spawner, [_request(order)], [*fds, *contents])
             self.started = time.monotonic()
             message, received, _, _ = socket.recv_fds(spawner, 4096, 1)
         finally:
             for fd in given:
                 os.close(fd)
-        answer = json.loads(message or b'{"error": "the spawner is gone"}')
-        if "error" in answer:
-            raise JailError(answer["error"])
+        if not received:
+            raise JailError(message.decode(errors="replace") or "the spawner is gone")
         self._pidfd = received[0]
 
     def _pipe(self, kept: bytearray, maximum: int) -> int:
@@ -158,6 +167,11 @@ class JailedRun:
     def has_ended(self) -> bool:
         """Whether its first process has; what it left behind may take a moment longer."""
         return bool(self._words)
+
+    @property
+    def has_ended_well(self) -> bool:
+        """Whether its first process has, with exit status 0."""
+        return self._words.startswith(b"end 0 ")
 
     @property
     def init_pid(self) -> int:
@@ -249,25 +263,27 @@ def _input(content: bytes) -> int:
     return read
 
 
-def _request(order: Order) -> dict[str, Any]:
+def _request(order: Order) -> bytes:
     limits = order.limits
-    return {
-        "argv": order.argv if order.role is None else None,
-        "env": order.env if order.role is None else [],
-        "role": order.role,
-        "has_result": order.has_result,
-        "has_link": order.link.socket is not None,
-        "files": [(file.name, file.mode) for file in order.files],
-        "artifact": order.artifact,
-        "artifact_max_bytes": MAX_ARTIFACT_BYTES,
-        "outputs": order.outputs,
-        "output_max_bytes": limits["output_kb"] * 1024,
-        # A backstop: the kernel counts each process alone and in whole seconds.
-        "cpu_s": math.ceil(limits["cpu_s"]) + 1,
-        "stack_bytes": limits["memory_mb"] << 20,
-        "disk_bytes": _disk_bytes(order),
-        "processes": limits["processes"],
-    }
+    return request.encode(
+        request.Request(
+            # A backstop: the kernel counts each process alone and in whole seconds.
+            cpu_s=math.ceil(limits["cpu_s"]) + 1,
+            stack_bytes=limits["memory_mb"] << 20,
+            disk_bytes=_disk_bytes(order),
+            processes=limits["processes"],
+            artifact_max_bytes=MAX_ARTIFACT_BYTES,
+            output_max_bytes=limits["output_kb"] * 1024,
+            has_result=order.has_result,
+            has_link=order.link.socket is not None,
+            files=[(file.name, file.mode) for file in order.files],
+            artifact=order.artifact,
+            outputs=order.outputs,
+            role=(order.role["name"], order.role["argument"]) if order.role else None,
+            argv=order.argv,
+            env=order.env,
+        )
+    )
 
 
 def _disk_bytes(order: Order) -> int:

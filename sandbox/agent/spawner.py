@@ -2,58 +2,49 @@
 The spawner: starts a jail for every run, and never sees a request.
 
 A run is a fork of this process, so whatever this process holds in memory a run could find. Programs
-and inputs therefore reach it as descriptors only, and it reads none of them.
+and inputs therefore reach it as descriptors only, and it reads none of them. Between two runs it
+stays in C, in `jail_serve`: what it touches, every run has to copy.
 
-Started as `exec` or `judge-exec`, its runs begin with an exec, of any program; as `python` or
-`judge-python`, they go on in this interpreter, which is warm.
+Started as `exec` or `judge-exec`, its runs begin with an exec, of any program; as any other kind,
+they go on in this interpreter, which is warm.
 """
 
-import json
-import os
+import ctypes
 import signal
 import socket
 import sys
-from typing import Any
 
-from sandbox.agent.jail import Jailer
-
-MAX_REQUEST = 1 << 17
-MAX_FDS = 64
+LIBRARY = "/opt/rulegrade/jail.so"
 
 
-def serve(channel: socket.socket) -> dict[str, Any] | None:
-    """Answer each request with a pidfd of its jail's init, until the front goes away.
+def serve(channel: socket.socket) -> tuple[str, str] | None:
+    """Start a jail for every request and wait for its end, until the front goes away.
 
-    Returns the request in a run that is to go on in this interpreter, else None.
+    Returns its role, with the argument, in a run that is to go on in this interpreter, else None.
     """
-    jailer = Jailer(channel.fileno())
-    while True:
-        message, fds, _, _ = socket.recv_fds(channel, MAX_REQUEST, MAX_FDS)
-        if not message:
-            return None
-        request: dict[str, Any] = json.loads(message)
-        try:
-            is_the_run = jailer.spawn(request, fds)
-        except OSError as error:
-            channel.send(json.dumps({"error": str(error)}).encode())
-        else:
-            if is_the_run:
-                channel.detach()  # its descriptor is closed and may come to mean something else
-                return request
-        for fd in fds:
-            os.close(fd)
+    # PyDLL keeps the interpreter's lock, so that a run can return into Python.
+    library = ctypes.PyDLL(LIBRARY)
+    library.jail_role.restype = ctypes.c_char_p
+    python = ctypes.pythonapi
+    python.PyOS_BeforeFork()
+    if library.jail_serve(channel.fileno()) != 0:
+        return None
+    python.PyOS_AfterFork_Child()
+    channel.detach()  # its descriptor is closed and may come to mean something else
+    name, argument = (library.jail_role(i).decode("utf-8", "surrogatepass") for i in range(2))
+    return name, argument
 
 
 def main() -> None:
-    """Serve on the socket that the first argument names, as the kind that the second one names."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
-    if sys.argv[2].endswith("exec"):
+    """Serve on the socket and as the kind that the arguments name, with the libraries behind."""
+    channel, kind, libraries = socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3:]
+    if kind.endswith("exec"):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         serve(channel)
         return
     from sandbox.agent import zygote
 
-    zygote.warm_up(for_judge=sys.argv[2] == "judge-python")
-    request = serve(channel)
-    if request is not None:
-        zygote.become(**request["role"])
+    zygote.warm_up(libraries, for_judge=kind.startswith("judge"))
+    role = serve(channel)
+    if role is not None:
+        zygote.become(*role)

@@ -145,9 +145,14 @@ class _Plugin:
         if report.skipped or hasattr(report, "wasxfail"):
             self._report.record(number, "skipped", message or "expected to fail")
         elif report.failed:
-            is_failure = report.when == "call" and isinstance(error, AssertionError)
+            is_failure = report.when == "call" and _is_failure(error)
             self._report.record(number, "failed" if is_failure else "error", message)
         elif self._judge.link.is_broken:
             self._report.record(number, "error", "the program had ended")
         elif report.when == "call":
             self._report.record(number, "passed")
+
+
+def _is_failure(error: BaseException | None) -> bool:
+    """Whether the test says so, as against something that went wrong in it."""
+    return isinstance(error, AssertionError) or type(error).__module__ == "_pytest.outcomes"

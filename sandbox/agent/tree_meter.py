@@ -14,7 +14,7 @@ from sandbox.agent import tree
 class TreeMeter:
     """CPU time and memory of this pid namespace, that of `agents` left out of the memory."""
 
-    name = "rlimits"
+    name = "no cgroup"
 
     def __init__(self, agents: Container[int]) -> None:
         self._agents = agents

@@ -26,7 +26,7 @@ def context() -> dict[str, bytes]:
     """Every file that goes into the image, by its name in the build."""
     package = resources.files("sandbox")
     agent = package / "agent"
-    names = sorted(f.name for f in agent.iterdir() if f.name.endswith((".py", ".c")))
+    names = sorted(f.name for f in agent.iterdir() if f.name.endswith((".py", ".c", ".h")))
     files = {f"agent/{name}": (agent / name).read_bytes() for name in names}
     for name in ("CompileJava.java", "Dockerfile"):
         files[name] = (package / "images" / name).read_bytes()

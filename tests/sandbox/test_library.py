@@ -122,16 +122,21 @@ with Sandbox(slots=1) as sandbox:
 
 
 def test_a_sandbox_that_cannot_start_says_why_and_can_be_tried_again(docker_engine: None) -> None:
-    sandbox = Sandbox(image="rulegrade/no-such-image:1", slots=1)
+    sandbox = Sandbox("docker", image="rulegrade/no-such-image:1", slots=1)
     for _ in range(2):
         with pytest.raises(SandboxUnavailable, match="sandbox build"):
             sandbox.start()
 
 
+async def test_an_asynchronous_one_says_so_when_it_is_not_running() -> None:
+    with pytest.raises(SandboxUnavailable, match="with"):
+        await AsyncSandbox().run("python", "print(1)")
+
+
 def test_on_an_event_loop_calls_wait_for_each_other_only_for_slots(built: None) -> None:
     async def main() -> list[bytes]:
         async with AsyncSandbox(slots=2) as sandbox:
-            assert sandbox.isolation()["jail"] == "full"
+            assert sandbox.isolation()["level"] in ("full", "rlimits")
             sources = [f"print({number})" for number in range(8)]
             runs = await asyncio.gather(*(sandbox.run("python", source) for source in sources))
             judgement = await sandbox.judge(

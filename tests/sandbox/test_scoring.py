@@ -1,5 +1,7 @@
 """What a partly right program earns, and checkers that are programs."""
 
+import time
+
 import pytest
 
 from sandbox import (
@@ -141,12 +143,38 @@ async def test_a_checker_program_decides(
     ],
 )
 async def test_a_broken_checker_is_an_error_and_no_verdict(
-    sandbox: PooledSandbox, deadline: float, source: str
+    sandbox: PooledSandbox, source: str
 ) -> None:
+    deadline = time.time() + 600  # on a busy host the endless one takes all its patience, twice
     checker = parse_checker({"name": "program", "language": "python", "source": source})
     submission = Submission(Program("python", "print(1)"), (TestCase(b"", b"1"),), checker)
     with pytest.raises(CheckerFailed, match="checker"):
         await sandbox.judge(submission, deadline=deadline)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "total_cpu_s", "verdict", "score"),
+    [
+        pytest.param("all_or_nothing", 0.25, Verdict.TIME_LIMIT_EXCEEDED, 0.0, id="too-little"),
+        pytest.param("fraction", 0.25, Verdict.TIME_LIMIT_EXCEEDED, 0.5, id="half"),
+        pytest.param("fraction", 60.0, RIGHT, 1.0, id="enough"),
+    ],
+)
+async def test_a_submission_has_a_limit_of_its_own(
+    sandbox: PooledSandbox,
+    deadline: float,
+    scoring: Scoring,
+    total_cpu_s: float,
+    verdict: Verdict,
+    score: float,
+) -> None:
+    source = "import time\nwhile time.process_time() < 0.2: pass\nprint(1)"
+    tests = (TestCase(b"", b"1"),) * 4
+    submission = Submission(
+        Program("python", source), tests, scoring=scoring, total_cpu_s=total_cpu_s
+    )
+    judgement = await sandbox.judge(submission, deadline=deadline)
+    assert (judgement.verdict, judgement.score, judgement.total) == (verdict, score, 4)
 
 
 FRAGILE = "import sys\nsys.exit(abs(int(open(sys.argv[2]).read()) - int(open(sys.argv[3]).read())))"

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip(
-    "torch", reason="needs torch: python3 dev.py test gets it, or says why not"
-)
+pytest.importorskip("torch", reason="needs torch: python3 dev.py test gets it")
 
-from grpo_trainer.advantages import (  # noqa: E402
+import torch
+
+from grpo_trainer.advantages import (
     ADVANTAGES,
     advantages,
     informative,
     overlong_penalty,
 )
-from grpo_trainer.core import (  # noqa: E402
+from grpo_trainer.core import (
     AGGREGATIONS,
     Objective,
     batch_totals,

@@ -2,9 +2,11 @@
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs torch: python3 dev.py test gets it")
+pytest.importorskip("torch", reason="needs torch: python3 dev.py test gets it")
 
-from grpo_trainer.distill import divergence, likeliest, stored_divergence  # noqa: E402
+import torch
+
+from grpo_trainer.distill import divergence, likeliest, stored_divergence
 
 TEACHER = torch.tensor([2.0, 1, 0, -1], dtype=torch.float64)
 STUDENT = torch.tensor([1.0, 1, 0, 0], dtype=torch.float64)

@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs torch: python3 dev.py test gets it")
+pytest.importorskip("torch", reason="needs torch: python3 dev.py test gets it")
 
-from grpo_trainer.rollout import (  # noqa: E402
+import torch
+
+from grpo_trainer.rollout import (
     Rollout,
     Sampling,
     completion_logps,
     concatenate,
     sample,
 )
-from tests.trainer.worlds_for_tests import TOKENIZER, policy  # noqa: E402
+from tests.trainer.worlds_for_tests import TOKENIZER, policy
 
 PROMPTS = ["1+2=", "7=", "34+56+78=", "9"]
 TOLERANCE = 1e-4

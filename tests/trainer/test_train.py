@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs torch: python3 dev.py test gets it")
+pytest.importorskip("torch", reason="needs torch: python3 dev.py test gets it")
 
-from grpo_trainer import checkpoint  # noqa: E402
-from grpo_trainer.config import Config, build  # noqa: E402
-from grpo_trainer.core import Objective  # noqa: E402
-from grpo_trainer.evaluate import Protocol  # noqa: E402
-from grpo_trainer.learn import DriftError  # noqa: E402
-from grpo_trainer.run import HeldOut, run  # noqa: E402
-from grpo_trainer.runlog import read_metrics  # noqa: E402
-from grpo_trainer.train import Trainer  # noqa: E402
-from tests.trainer.worlds_for_tests import (  # noqa: E402
+import torch
+
+from grpo_trainer import checkpoint
+from grpo_trainer.config import Config, build
+from grpo_trainer.core import Objective
+from grpo_trainer.evaluate import Protocol
+from grpo_trainer.learn import DriftError
+from grpo_trainer.run import HeldOut, run
+from grpo_trainer.runlog import read_metrics
+from grpo_trainer.train import Trainer
+from tests.trainer.worlds_for_tests import (
     CONFIG,
     PROBLEMS,
     TOKENIZER,

@@ -21,6 +21,22 @@ CASES = [
     json.loads(line)
     for line in (Path(__file__).parents[1] / "data/extract.jsonl").read_text("utf-8").splitlines()
 ]
+FENCES = {
+    "python": ["python", "Python", "py", "python3", "py3", "pypy", "{.python}", "python:main.py"],
+    "c": ["c", "C"],
+    "cpp": ["cpp", "c++", "C++", "cc", "cxx", "c++11", "c++14", "c++17", "c++20", "cpp17", "cpp20"],
+    "java": ["java", "Java"],
+    "javascript": ["javascript", "js", "jsx", "mjs", "node", "nodejs", "JavaScript"],
+    "typescript": ["typescript", "ts", "tsx"],
+    "go": ["go", "golang"],
+    "rust": ["rust", "rs", "rust,ignore"],
+    "bash": ["bash", "sh", "shell", "zsh"],
+    "ruby": ["ruby", "rb"],
+    "php": ["php"],
+    "perl": ["perl", "pl"],
+    "lua": ["lua"],
+    "sql": ["sql", "sqlite", "sqlite3"],
+}
 TAGS = ["<think>", "</think>", "<answer>", "</answer>"]
 MARKS = [
     "\\boxed{",
@@ -46,7 +62,17 @@ def test_extraction_follows_the_stated_rules(case: dict[str, Any]) -> None:
     if case["fn"] == "answer":
         assert answer_text(text, spans, how) == case["want"], case["why"]
     else:
-        assert code_text(text, spans, how, "python") == case["want"], case["why"]
+        language = case.get("language", "python")
+        assert code_text(text, spans, how, language) == case["want"], case["why"]
+
+
+@pytest.mark.parametrize(
+    ("word", "language"), [(word, language) for language, words in FENCES.items() for word in words]
+)
+def test_a_fence_may_call_its_language_by_any_usual_name(word: str, language: str) -> None:
+    other = "python" if language != "python" else "ruby"
+    text = f"Here:\n```{word}\nmine\n```\nnot:\n```{other}\ntheirs\n```\n"
+    assert code_text(text, find_spans(text), "auto", language) == "mine\n"
 
 
 @given(st.lists(PIECES, max_size=40).map("".join), st.booleans())

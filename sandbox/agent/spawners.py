@@ -1,0 +1,99 @@
+"""
+The spawners of one slot: one that starts programs by an exec, and warm interpreters.
+
+A plain interpreter is the cheapest to fork, since a fork copies what maps its memory; one with a
+library saves its import, which takes longer than most programs run. So there is one of each, and a
+program gets the smallest one that holds what its source names.
+"""
+
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.util import find_spec
+
+from sandbox.agent.jailed import JailError
+
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/box",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",  # the same order of sets in every run
+    "OPENBLAS_NUM_THREADS": "1",  # a process with threads cannot be forked, and CPU time counts all
+    "OMP_NUM_THREADS": "1",
+}
+"""Of the spawners, and so of the programs that the warm interpreters run."""
+
+START_SPAWNER = """
+import sys
+sys.path.insert(0, "/opt/rulegrade")
+from sandbox.agent.spawner import main
+main()
+"""
+
+STACK_BYTES = 1 << 30
+
+READY = b"ready"
+MAX_WORDS = 4096
+
+LARGE = ("pandas", "scipy", "sympy")
+"""Libraries that take most of a second to import. Their interpreter is started when it is asked
+for: most slots never need its 100 MB."""
+
+_LIBRARIES = {"numpy": ("numpy",), "large": ("numpy", *LARGE), "judge-python": ("numpy",)}
+_FROM_THE_START = ("exec", "python", "numpy")
+
+
+class Spawners:
+    """Processes that start jails, by kind: `exec`, `python`, `numpy`, `large`, and the judge's."""
+
+    def __init__(self, agents: set[int]) -> None:
+        self._agents = agents
+        self._ready: dict[str, socket.socket] = {}
+        self._has_large = any(map(find_spec, LARGE))
+        warming = {kind: self._start(kind) for kind in _FROM_THE_START}
+        for kind, channel in warming.items():
+            self._ready[kind] = _ready(channel)
+
+    def get(self, kind: str) -> socket.socket:
+        """The spawner of this kind, ready to start a jail. Raises JailError."""
+        if kind not in self._ready:
+            self._ready[kind] = _ready(self._start(kind))
+        return self._ready[kind]
+
+    def warm_kind(self, sources: Iterable[bytes]) -> str:
+        """The kind of warm interpreter that suits a program of these files."""
+        texts = list(sources)
+        if self._has_large and _name_one_of(LARGE, texts):
+            return "large"
+        return "numpy" if _name_one_of(("numpy",), texts) else "python"
+
+    def _start(self, kind: str) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        arguments = [str(theirs.fileno()), kind, *_LIBRARIES.get(kind, ())]
+        # An exec and a clean environment, so that a run finds nothing of the container's in it.
+        process = subprocess.Popen(
+            [sys.executable, "-s", "-P", "-c", START_SPAWNER, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+            pass_fds=[theirs.fileno()],
+            # The room a stack may grow into is fixed when a program starts.
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (STACK_BYTES, -1)),
+        )
+        theirs.close()
+        self._agents.add(process.pid)
+        return ours
+
+
+def _ready(channel: socket.socket) -> socket.socket:
+    said = channel.recv(MAX_WORDS)
+    if said != READY:
+        raise JailError(said.decode(errors="replace") or "a spawner ended at its start")
+    return channel
+
+
+def _name_one_of(libraries: Iterable[str], texts: list[bytes]) -> bool:
+    """Whether a text holds one of the names. One in a comment costs a little, and nothing else."""
+    return any(name.encode() in text for name in libraries for text in texts)
