@@ -6,7 +6,7 @@ every planned test has passed.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox.base import CheckerFailed, Pair, Program, Roles, Run, SandboxError, Status
@@ -25,6 +25,8 @@ JUDGES_LEAST_MS = 2_000.0
 """And so much at least: to read one large answer takes up to a second."""
 
 _RAN_OUT = (Status.TIME_LIMIT_EXCEEDED, Status.MEMORY_LIMIT_EXCEEDED)
+
+_DO_NOT_FIT = b"the tests do not compile with the types that the program declares"
 
 _VERDICTS = {
     "passed": Verdict.CORRECT,
@@ -67,7 +69,7 @@ def trial_of(submission: Submission, code: TestCode) -> Trial:
     """The two sides for this language. Uncallable if there is nothing that the tests could call."""
     if submission.program.language != "python":
         program, judge = boxes(submission.program, code.source, code.entry_point)
-        return Trial(program, judge, is_typed_by_program=True)
+        return Trial(program, replace(judge, files=code.files), is_typed_by_program=True)
     request = {
         "kind": code.kind,
         "entry_point": code.entry_point,
@@ -115,7 +117,8 @@ async def _load_judge(session: Session, trial: Trial) -> Run:
         raise SandboxError("the host was too busy to compile the tests")
     if loaded.status is not Status.OK and not trial.is_typed_by_program:
         raise CheckerFailed(f"the test code does not compile: {loaded.stderr[:500]!r}")
-    return loaded
+    # Not the compiler's words: they quote the tests.
+    return replace(loaded, stderr=_DO_NOT_FIT) if loaded.status is not Status.OK else loaded
 
 
 def read_report(text: bytes) -> Report:
