@@ -10,7 +10,7 @@ it, such a function is the one under test.
 import re
 from dataclasses import dataclass, field
 
-from sandbox.two_box.base import Sources, Uncallable, runtime
+from sandbox.two_box.base import Sources, Uncallable, compares, runtime
 from sandbox.two_box.cpp_types import (
     C_TEXT,
     Function,
@@ -109,12 +109,11 @@ def names_to_call(tests: list[Token], entry_point: str | None) -> set[str]:
             used.add(token.text)
     used -= declared_names(tests) | _WORDS
     used = {name for name in used if not name.startswith("__")}
+    other = {name for name in used - LIBRARY if not compares(name)}
     if entry_point is not None:
-        return (used - LIBRARY) | {entry_point.partition(".")[0]}
+        return other | {entry_point.partition(".")[0]}
     called = {token.text for at, token in enumerate(tests[:-1]) if tests[at + 1].text == "("} & used
-    if called - LIBRARY:
-        return used - LIBRARY
-    return (called & LIBRARY) - {"assert", "main"}
+    return other if called & other else called - {"assert", "main"}
 
 
 def _in_directives(test_code: str) -> list[Token]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from sandbox.two_box.base import Sources, Uncallable, runtime
+from sandbox.two_box.base import Sources, Uncallable, compares, runtime
 from sandbox.two_box.tokens import Cursor, NotThis, Token, check_brackets, end_of_group, tokenize
 
 _IMPORTS = "".join(
@@ -85,15 +85,15 @@ def split(source: str, test_code: str, entry_point: str | None) -> Sources:
     """The two programs. Uncallable if the submission defines nothing that the test code calls."""
     tests = tokenize(test_code, "java")
     used = {token.text for token in tests if token.kind == "name"}
-    own = _declared(tests)
+    head = entry_point.partition(".")[0] if entry_point else None
+    wanted = {name for name in used - _declared(tests) if not compares(name) or name == head}
     tokens = tokenize(source, "java")
     refusals: dict[str, str] = {}
-    classes = _classes(tokens, used - own, used, refusals)
+    classes = _classes(tokens, wanted, used, refusals)
     if not any(each.methods for each in classes):
         why = [f"{name}: {reason}" for name, reason in refusals.items()]
         raise Uncallable("; ".join(why) or "no class and method that the tests call")
     stubs, cases = _texts(classes)
-    head = entry_point.partition(".")[0] if entry_point else None
     named = [each.name for each in classes if each.name == head]
     return Sources(
         program=(

@@ -8,7 +8,7 @@ stay the language's, unless the task says that the submission defines one of the
 import json
 import re
 
-from sandbox.two_box.base import Sources, runtime
+from sandbox.two_box.base import Sources, compares, runtime
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|(?<![:\\])//[^\n]*", re.DOTALL)
 _NAME = re.compile(r"(?:(?<![\w$.])|(?<=\.\.\.))[A-Za-z_$][\w$]*", re.ASCII)
@@ -38,9 +38,9 @@ def names_to_ask(test_code: str, entry_point: str | None) -> list[str]:
     """
     text = _COMMENT.sub(" ", test_code)
     found = dict.fromkeys(_NAME.findall(text))
-    if entry_point is not None:
-        found = {entry_point.partition(".")[0]: None} | found
-    return [name for name in found if name not in _NOT_NAMES][:MAX_NAMES]
+    head = entry_point.partition(".")[0] if entry_point else None
+    names = [name for name in found if name not in _NOT_NAMES and not compares(name)]
+    return [*([head] if head else ()), *names][:MAX_NAMES]
 
 
 def check(test_code: str) -> None:

@@ -167,4 +167,5 @@ process.on("exit", (code) => {
   else report("failed", "a test failed");
 });
 
+globalThis.assert = require("assert");
 introduce(names);

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sandbox.two_box.base import Sources, Uncallable, runtime
+from sandbox.two_box.base import Sources, Uncallable, compares, runtime
 from sandbox.two_box.rust_types import Function, read_function
 from sandbox.two_box.tokens import Cursor, NotThis, Token, check_brackets, end_of_group, tokenize
 
@@ -65,7 +65,9 @@ def names_to_call(tests: list[Token], entry_point: str | None) -> set[str]:
         and tests[at + 1].text == "("
         and (at == 0 or tests[at - 1].text not in (".", "::") or tests[at - 2].text in _ROOTS)
     }
-    return (called - defined - _LIBRARY) | ({entry_point} if entry_point else set())
+    called -= defined | _LIBRARY
+    other = {name for name in called if not compares(name)}
+    return (other or called) if entry_point is None else other | {entry_point}
 
 
 def _offered(tokens: list[Token], wanted: set[str]) -> tuple[list[Function], dict[str, str]]:
