@@ -7,6 +7,7 @@ Reports facts, not verdicts; the service turns them into a status.
 import select
 import time
 
+from sandbox.agent import frames
 from sandbox.agent.cgroup import Meter, waited_for_cpu_ms
 from sandbox.agent.jailed import JailedRun, JailError
 from sandbox.agent.tree import used_below
@@ -81,6 +82,7 @@ class Execution:
         self._jails = [program] if judge is None else [program, judge]
         self._limits = limits
         self._deadline_s = deadline_s
+        self._patience_s = frames.STARVED * limits["wall_s"]
         self._before = before
         self._judge_init = 0 if judge is None else judge.init_pid
         self._next_look = time.monotonic() + TICK_MS / 1e3
@@ -150,7 +152,10 @@ class Execution:
         # The program waits while the judge computes.
         elif elapsed > limits["wall_s"] + self._judge_cpu_ms / 1e3:
             facts.waited_for_cpu_ms = waited_for_cpu_ms(agents)
-            self._kill("wall")
+            # While the host runs others, the program's clock stands still.
+            own_s = elapsed - (facts.waited_for_cpu_ms + self._judge_cpu_ms) / 1e3
+            if own_s > limits["wall_s"] or elapsed > self._patience_s:
+                self._kill("wall")
 
     def _kill(self, reason: str) -> None:
         judges_alone = self._judge is not None and self._program.has_ended

@@ -77,6 +77,8 @@ class Front:
         self._warm_kind[side] = warm_kind if side == "program" else "judge-python"
         if order["command"] is None:
             self._files[side] = files
+            if side == "program":
+                self._spawners.get(warm_kind)  # to start one may take as long as to compile
             return Facts(wait_status=0)
         artifact = order["command"]["artifact"]
         facts, built = self._compile(order, files)
