@@ -27,7 +27,9 @@ def main() -> None:
     parser.add_argument("--math-rows", type=int, default=500)
     options = parser.parse_args()
     with httpx.Client(base_url=options.url, timeout=660, trust_env=False) as client:
-        compare(client, "programs", *programs(rows(options.data / "code_tasks.jsonl")))
+        listed = client.get("/v1/languages").raise_for_status().json()["languages"]
+        held = {language["name"] for language in listed}
+        compare(client, "programs", *programs(rows(options.data / "code_tasks.jsonl"), held))
         compare(client, "hacks", *hacks(rows(options.data / "code_hacks.jsonl")))
         compare(
             client,
@@ -41,11 +43,11 @@ def rows(file: Path) -> list[Json]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
-def programs(tasks: list[Json]) -> tuple[list[Json], list[bool]]:
-    """Reference and wrong solution of every task that the service can judge, with labels."""
+def programs(tasks: list[Json], held: set[str]) -> tuple[list[Json], list[bool]]:
+    """Reference and wrong solution of every task whose language the service has, with labels."""
     items, labels = [], []
     for task in tasks:
-        if task["language"] != "python" and task["kind"] != "stdin":
+        if task["language"] not in held:
             continue
         for kind, label in (("reference_solution", True), ("wrong_solution", False)):
             if task[kind]:

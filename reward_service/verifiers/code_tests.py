@@ -6,6 +6,8 @@ import ast
 import warnings
 from typing import Any
 
+from sandbox import check_typed_tests
+
 MAX_TEST_CODE = 2**20
 
 KINDS = ("assert", "unittest", "pytest")
@@ -21,7 +23,8 @@ def check_test_code(text: str | None, kind: str, language: str, entry_point: str
     if text is None:
         raise ValueError(f"kind {kind} needs it")
     if language != "python":
-        raise ValueError(f"kind {kind} is for python")
+        check_typed_tests(language, kind, text)
+        return
     tree = _parsed(text)
     if not tree.body:
         raise ValueError("it holds no test")
