@@ -67,6 +67,8 @@ class Done:
     outcome: Outcome
     queue_ms: float = 0.0
     run_ms: float = 0.0
+    is_cached: bool = False
+    """Known from before; the times are those of looking it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Plan:
         task = Task()
         if item.task_id is not None:
             if item.task_id not in self._batch.tasks:
-                raise BadTask(f"{where}.task_id", "no such task in `tasks`")
+                raise BadTask(f"{where}.task_id", "no such task in `tasks`, and none stored")
             task = self._batch.tasks[item.task_id]
         if item.verifiers is not None:
             rules = self._rules(item.verifiers, f"{where}.verifiers")

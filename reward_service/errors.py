@@ -3,6 +3,7 @@ Every exception this package raises on purpose.
 
 RewardError
 ├── BadTask            the request cannot be graded as written      -> 422
+├── Conflict           it contradicts what was sent before          -> 409 or 422
 ├── Overloaded         a queue or tenant limit is reached           -> 429
 └── InfraError         we failed, the completion did not            -> reward null
     ├── BrokerError        the queue is out of reach or broken
@@ -29,6 +30,18 @@ class BadTask(RewardError):
         """Index of the item that `field` is about, and the rest of its path; None for others."""
         place, _, rest = self.field.removeprefix("items.").partition(".")
         return (int(place), rest) if place.isdecimal() else None
+
+
+class Conflict(RewardError):
+    """The request contradicts one that came before. `code` is what the caller is told."""
+
+    def __init__(
+        self, code: str, message: str, *, status: int = 409, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class Overloaded(RewardError):

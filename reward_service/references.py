@@ -7,11 +7,13 @@ which none rewards and all of them answer, unless the reference is at fault.
 
 from collections.abc import Iterable, Iterator
 
+from reward_service.chunks import Plan
 from reward_service.errors import BadTask
 from reward_service.schemas import (
     Item,
     Result,
     RewardRequest,
+    Task,
     TaskProblem,
     TaskRequest,
 )
@@ -26,6 +28,16 @@ def empty_batch(request: TaskRequest) -> RewardRequest:
         tasks=request.tasks,
         items=items,
     )
+
+
+def check_task(task: Task) -> None:
+    """Raise BadTask for one that no completion could be scored by as it is written."""
+    request = TaskRequest(tasks={"task": task})
+    try:
+        Plan(empty_batch(request))
+    except BadTask as error:
+        found = in_terms_of_tasks(error, request)
+        raise BadTask(found.field.removeprefix("tasks.task."), found.message) from None
 
 
 def problems(results: Iterable[Result]) -> Iterator[TaskProblem]:

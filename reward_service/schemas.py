@@ -127,6 +127,8 @@ class RewardRequest(Wire):
     """Returned untouched; made up when absent."""
     deadline_ms: Annotated[int, Field(ge=1, le=600_000)] = 60_000
     """Milliseconds from arrival until every item is answered, scored or not."""
+    lane: Literal["train", "eval"] = "train"
+    """Lanes take turns: an evaluation does not wait for a rollout's burst, nor the other way."""
     tasks: Annotated[dict[Id, Task], Field(max_length=MAX_ITEMS)] = Field(default_factory=dict)
     """Shared tasks by id."""
     items: Annotated[list[Item], Field(min_length=1, max_length=MAX_ITEMS)]

@@ -5,19 +5,19 @@ A reward is a number iff every weighted component was scored. A component that d
 left out of the sum; one that we failed to decide makes the reward null.
 """
 
-import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Literal
 from uuid import uuid4
 
 from reward_service import __version__
-from reward_service.broker.base import Broker
-from reward_service.chunks import Done, Evaluation, Part, Plan, Planned, cut, singles, time_left
+from reward_service.broker.base import Caller
+from reward_service.chunks import Done, Evaluation, Part, Plan, Planned
 from reward_service.errors import SandboxDown
+from reward_service.evaluator import Evaluator, Turn
 from reward_service.schemas import (
     Component,
     ErrorInfo,
@@ -28,22 +28,22 @@ from reward_service.schemas import (
     Summary,
     Timing,
 )
+from reward_service.telemetry import ALL_ZERO, COMPONENTS, ERRORS, ITEMS, SCORES
 from reward_service.verdicts import SEMANTICS, Failure, Outcome, Score, Verdict
-from reward_service.verifiers.apply import apply
 
 Status = Literal["scored", "error", "skipped"]
 
-SLICE_S = 0.005  # how long one batch may hold the event loop at a stretch
+TELLING = 8  # items of a batch from which rewards that are all 0 hint at a dead rule
 _NOT_IN_TIME = Done(
     Failure("deadline_exceeded", "queue", "not decided before the deadline", retryable=True)
 )
 
 
 class Scorer:
-    """Turns batches into rewards by way of the broker."""
+    """Turns batches into rewards."""
 
-    def __init__(self, broker: Broker[Evaluation, Done]) -> None:
-        self._broker = broker
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
 
     async def score(
         self,
@@ -52,6 +52,8 @@ class Scorer:
         received: float,
         languages: Collection[str] | None = None,
         sandbox_trouble: str | None = None,
+        key: str = "",
+        on_result: Callable[[Result], None] | None = None,
     ) -> RewardResponse:
         """Score a batch; every item is answered by its deadline, counted from `received`.
 
@@ -59,73 +61,75 @@ class Scorer:
             received: `time.monotonic()` when the request arrived.
             languages: those that programs can be run in; None while that is unknown.
             sandbox_trouble: why no program can be run; None while they can be.
+            key: on whose behalf; keys take turns.
+            on_result: called with each item's result as soon as it is final.
 
         Raises BadTask when the batch cannot be graded as written, Overloaded when too much waits,
         SandboxDown when no program can be run and nothing else was asked for.
         """
         plan = Plan(batch, languages)
-        if sandbox_trouble and set(plan.evaluations().values()) == {"sandbox"}:
+        places = plan.evaluations()
+        if sandbox_trouble and set(places.values()) == {"sandbox"}:
             raise SandboxDown(sandbox_trouble)
-        done = await self._evaluate(plan, received + batch.deadline_ms / 1000)
+        board = _Board(plan, on_result)
+        await self._evaluator.evaluate(
+            places,
+            board.settle,
+            caller=Caller(batch.lane, key),
+            deadline=received + batch.deadline_ms / 1000,
+        )
+        turn = Turn()
         results = []
-        turn = _Turn()
-        for result in _results(plan, done):
-            results.append(result)
+        for index in range(len(plan.items)):
+            results.append(board.result(index))
             await turn.share()
         return _response(batch, results, received)
 
-    async def _evaluate(self, plan: Plan, deadline: float) -> dict[Evaluation, Done]:
-        places = plan.evaluations()
-        jobs = cut((e for e, place in places.items() if place == "pool"), deadline=deadline)
-        jobs += singles((e for e, p in places.items() if p == "sandbox"), deadline=deadline)
-        by_id = {job.id: job for job in jobs}
-        done: dict[Evaluation, Done] = {}
-        async with self._broker.submit(jobs) as replies:
-            try:
-                async with asyncio.timeout(time_left(deadline)):
-                    inline = [e for e, place in places.items() if place == "inline"]
-                    await _evaluate_inline(inline, done)
-                    async for reply in replies:
-                        done[by_id[reply.job_id].payload[reply.index]] = reply.result
-            except TimeoutError:  # the items that were not answered are told so below
-                pass
-        return done
 
+class _Board:
+    """What is known of a batch: outcomes as they come, results as soon as they are final."""
 
-async def _evaluate_inline(evaluations: Sequence[Evaluation], done: dict[Evaluation, Done]) -> None:
-    """Cheap linear rules, here."""
-    turn = _Turn()
-    for evaluation in evaluations:
-        await turn.share()
-        began = time.monotonic()
-        outcome = apply(evaluation.verifier, evaluation.params, evaluation.attempt)
-        done[evaluation] = Done(outcome, run_ms=(time.monotonic() - began) * 1000)
+    def __init__(self, plan: Plan, on_result: Callable[[Result], None] | None) -> None:
+        self._items = plan.items
+        self._done: dict[Evaluation, Done] = {}
+        self._results: dict[int, Result] = {}
+        self._on_result = on_result
+        self._asked_by: dict[Evaluation, list[int]] = {}
+        self._open = []
+        for index, planned in enumerate(plan.items):
+            evaluations = dict.fromkeys(part.evaluation for part in planned.parts)
+            self._open.append(len(evaluations))
+            for evaluation in evaluations:
+                self._asked_by.setdefault(evaluation, []).append(index)
 
+    def settle(self, evaluation: Evaluation, done: Done) -> None:
+        """Note an outcome."""
+        self._done[evaluation] = done
+        for index in self._asked_by[evaluation]:
+            self._open[index] -= 1
+            if not self._open[index] and self._on_result is not None:
+                self.result(index)
 
-class _Turn:
-    """A batch's turn on the event loop, which others get again every few milliseconds."""
+    def result(self, index: int) -> Result:
+        """The final result of an item; what has no outcome yet was not decided in time."""
+        if index not in self._results:
+            self._results[index] = self._make(index)
+            _count(self._results[index])
+            if self._on_result is not None:
+                self._on_result(self._results[index])
+        return self._results[index]
 
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    async def share(self) -> None:
-        if time.monotonic() - self._began > SLICE_S:
-            await asyncio.sleep(0)
-            self._began = time.monotonic()
-
-
-def _results(plan: Plan, done: Mapping[Evaluation, Done]) -> Iterator[Result]:
-    """One result per item, in order; work shared with an earlier item is marked as cached."""
-    seen: set[Evaluation] = set()
-    for index, planned in enumerate(plan.items):
-        outcomes = {p.name: done.get(p.evaluation, _NOT_IN_TIME) for p in planned.parts}
+    def _make(self, index: int) -> Result:
+        planned = self._items[index]
+        outcomes = {p.name: self._done.get(p.evaluation, _NOT_IN_TIME) for p in planned.parts}
         components = {
-            part.name: _component(part, outcomes, cached=part.evaluation in seen)
+            part.name: _component(
+                part, outcomes, is_shared=self._asked_by[part.evaluation][0] != index
+            )
             for part in planned.parts
         }
-        seen.update(part.evaluation for part in planned.parts)
         status, reward, error = _combine(planned.parts, components)
-        yield Result(
+        return Result(
             id=planned.item.id,
             index=index,
             status=status,
@@ -133,7 +137,7 @@ def _results(plan: Plan, done: Mapping[Evaluation, Done]) -> Iterator[Result]:
             mask_sample=reward is None,
             components=components,
             error=error,
-            flags=_flags(planned, done),
+            flags=_flags(planned, self._done),
             metadata=planned.item.metadata,
         )
 
@@ -155,7 +159,7 @@ def _combine(
     return "scored", math.fsum(terms), None
 
 
-def _component(part: Part, outcomes: Mapping[str, Done], *, cached: bool) -> Component:
+def _component(part: Part, outcomes: Mapping[str, Done], *, is_shared: bool) -> Component:
     done = outcomes[part.name]
     outcome = done.outcome
     score = outcome if isinstance(outcome, Score) else None
@@ -168,7 +172,7 @@ def _component(part: Part, outcomes: Mapping[str, Done], *, cached: bool) -> Com
         verdict=score.verdict.value if score else None,
         reason=outcome.code if isinstance(outcome, Failure) else outcome.reason,
         details={} if isinstance(outcome, Failure) else outcome.details,
-        cached=cached,
+        cached=done.is_cached or is_shared,
         timing_ms=Timing(queue=round(done.queue_ms, 3), run=round(done.run_ms, 3)),
         error=ErrorInfo(**asdict(failure)) if failure else None,
     )
@@ -187,10 +191,22 @@ def _flags(planned: Planned, done: Mapping[Evaluation, Done]) -> list[str]:
     return list(flags)
 
 
+def _count(result: Result) -> None:
+    ITEMS.labels(result.status).inc()
+    for name, component in result.components.items():
+        COMPONENTS.labels(name, component.verdict or component.status).inc()
+        if component.score is not None:
+            SCORES.labels(name).observe(component.score)
+        if component.error is not None:
+            ERRORS.labels(component.error.stage, component.error.code).inc()
+
+
 def _response(batch: RewardRequest, results: list[Result], received: float) -> RewardResponse:
     rewards = [result.reward for result in results]
     numbers = [reward for reward in rewards if reward is not None]
     statuses = Counter(result.status for result in results)
+    if len(numbers) >= TELLING and not any(numbers):
+        ALL_ZERO.inc()
     return RewardResponse(
         request_id=batch.request_id or uuid4().hex,
         rewards=rewards,

@@ -67,6 +67,18 @@ class Settings(BaseSettings):
     """Items that may wait for a worker; beyond it 429. Raise it for bursts above two rollouts."""
     max_queue_mb: Annotated[int, Field(ge=1)] = 512
     """MiB of text that may wait with them; beyond it 429. Lower it on a small machine."""
+    cache_mb: Annotated[int, Field(ge=0)] = 64
+    """MiB of outcomes kept in a process, so that equal work is done once; 0 keeps none, nor in
+    Redis. Raise it where completions repeat over many steps."""
+    store_mb: Annotated[int, Field(ge=1)] = 1024
+    """MiB of stored tasks, batches and answers that a process without Redis keeps; beyond it 429.
+    Lower it on a small machine."""
+    keep_tasks_s: Annotated[int, Field(ge=60)] = 86_400
+    """Seconds for which a stored task is kept after its last use. Raise it above the longest pause
+    of a training run."""
+    keep_answers_s: Annotated[int, Field(ge=60)] = 3_600
+    """Seconds for which batches and the answers to idempotency keys are kept. Raise it where
+    results are fetched late; what is kept takes memory, of Redis where there is one."""
     pool_workers: Annotated[int, Field(ge=1, le=1024)] = CORES
     """Processes for symbolic mathematics; default: one a core. Lower it to leave cores free."""
     pool_memory_mb: Annotated[int, Field(ge=256)] = 2048

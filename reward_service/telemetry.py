@@ -1,5 +1,5 @@
 """
-Log set-up: one event a line, ours and the libraries' in the same shape.
+Metric names, and log set-up: one event a line, ours and the libraries' in the same shape.
 
 What may be logged: names, counts, codes, times. Never a completion, a prompt or a key.
 """
@@ -9,7 +9,42 @@ import sys
 from typing import Literal
 
 import structlog
+from prometheus_client import Counter, Gauge, Histogram
 from structlog.typing import Processor
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120)
+
+ITEMS = Counter("rulegrade_items", "Items answered, by how they ended", ["status"])
+COMPONENTS = Counter(
+    "rulegrade_components", "Verifiers' parts of results, by outcome", ["verifier", "outcome"]
+)
+ERRORS = Counter("rulegrade_errors", "Failures of ours", ["stage", "code"])
+SCORES = Histogram(
+    "rulegrade_score", "Scores by verifier", ["verifier"], buckets=(-1, 0, 0.25, 0.5, 0.75, 1)
+)
+ALL_ZERO = Counter(
+    "rulegrade_allzero_batches", "Batches of eight items or more whose rewards are all 0"
+)
+REQUEST_SECONDS = Histogram(
+    "rulegrade_request_seconds", "HTTP requests", ["route", "status"], buckets=_SECONDS
+)
+REJECTED = Counter("rulegrade_rejected", "Requests refused, by error code", ["code"])
+QUEUE_ITEMS = Gauge("rulegrade_queue_items", "Items that wait in this process")
+QUEUE_BYTES = Gauge("rulegrade_queue_bytes", "Bytes of text that wait in this process")
+QUEUE_OLDEST_SECONDS = Gauge("rulegrade_queue_oldest_seconds", "Age of the oldest that waits")
+ITEM_QUEUE_SECONDS = Histogram(
+    "rulegrade_item_queue_seconds", "Waiting time", ["kind"], buckets=_SECONDS
+)
+ITEM_WORK_SECONDS = Histogram(
+    "rulegrade_item_work_seconds", "Running time", ["kind"], buckets=_SECONDS
+)
+IN_HAND = Gauge("rulegrade_jobs_in_hand", "Jobs that this worker is at", ["kind"])
+WORKERS = Gauge("rulegrade_workers", "Workers that have joined the queue", ["kind"])
+REDELIVERED = Counter("rulegrade_redelivered", "Jobs taken over from a worker that died")
+GIVEN_UP = Counter("rulegrade_given_up", "Jobs that no worker could do", ["code"])
+DUPLICATES = Counter("rulegrade_duplicate_results", "Second results for an item, ignored")
+CACHE_LOOKUPS = Counter("rulegrade_cache_lookups", "Outcomes looked for in the cache")
+CACHE_HITS = Counter("rulegrade_cache_hits", "Outcomes found in it", ["level"])
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,

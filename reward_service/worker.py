@@ -17,6 +17,7 @@ from reward_service.chunks import Done, Evaluation
 from reward_service.errors import InfraError
 from reward_service.pool import Pool
 from reward_service.programs import Programs
+from reward_service.telemetry import IN_HAND, ITEM_QUEUE_SECONDS, ITEM_WORK_SECONDS
 from reward_service.verdicts import Failure, Outcome
 
 log = structlog.get_logger()
@@ -56,11 +57,14 @@ class Worker:
                 lease.on_revoke = task.cancel
 
     async def _handle(self, lease: Lease[Evaluation], work: Work, place: "_Place") -> None:
+        in_hand = IN_HAND.labels(lease.job.kind)
+        in_hand.inc()
         try:
             async with asyncio.TaskGroup() as group:
                 for index in range(len(lease.job.payload)):
                     group.create_task(self._evaluate(lease, index, work, place))
         finally:
+            in_hand.dec()
             await self._broker.finish(lease)
 
     async def _evaluate(
@@ -75,7 +79,9 @@ class Worker:
             outcome = Failure(error.code, lease.job.kind, str(error), retryable=True)
         if isinstance(outcome, Failure):
             log.warning("evaluation_failed", verifier=evaluation.verifier, code=outcome.code)
+        ITEM_WORK_SECONDS.labels(lease.job.kind).observe(run_s)
         queue_s = max(0.0, time.monotonic() - lease.job.created - run_s)
+        ITEM_QUEUE_SECONDS.labels(lease.job.kind).observe(queue_s)
         await self._broker.reply(lease, index, Done(outcome, queue_s * 1000, run_s * 1000))
         leave()
 

@@ -17,9 +17,12 @@ from starlette.requests import ClientDisconnect
 from reward_service import __version__
 from reward_service.api.body import MEGABYTE, Intake
 from reward_service.api.envelope import Envelope
+from reward_service.api.kept import kept
 from reward_service.api.keys import ApiKey
+from reward_service.api.metrics import metrics
 from reward_service.api.refusals import (
     Refusal,
+    from_conflict,
     from_infra,
     from_overload,
     from_task,
@@ -29,10 +32,11 @@ from reward_service.api.routes import probes, v1
 from reward_service.compat.labels import Labels
 from reward_service.compat.routers import ROUTERS
 from reward_service.engine import Engine
-from reward_service.errors import BadTask, InfraError, Overloaded
+from reward_service.errors import BadTask, Conflict, InfraError, Overloaded
 from reward_service.run_schemas import ExecuteRequest
 from reward_service.schemas import RewardRequest, TaskRequest
 from reward_service.settings import Settings
+from reward_service.telemetry import REJECTED
 
 log = structlog.stdlib.get_logger("reward_service.api")
 
@@ -71,18 +75,30 @@ def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> Fa
         timeout_s=settings.client_timeout_s,
     )
     app.include_router(v1)
+    app.include_router(kept)
     app.include_router(probes)
+    app.include_router(metrics)
     app.state.labels = Labels(settings.data_sources)
     for router in ROUTERS:
         app.include_router(router)
-    for kind in (Refusal, BadTask, Overloaded, InfraError, HTTPException, ClientDisconnect):
+    for kind in (
+        Refusal,
+        BadTask,
+        Conflict,
+        Overloaded,
+        InfraError,
+        HTTPException,
+        ClientDisconnect,
+    ):
         app.add_exception_handler(kind, _refuse)
     app.add_middleware(Envelope)
     return app
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    return _refusal(error).response(request_id_of(request))
+    refusal = _refusal(error)
+    REJECTED.labels(refusal.code).inc()
+    return refusal.response(request_id_of(request))
 
 
 def _refusal(error: Exception) -> Refusal:
@@ -91,6 +107,8 @@ def _refusal(error: Exception) -> Refusal:
             return error
         case BadTask():
             return from_task(error)
+        case Conflict():
+            return from_conflict(error)
         case Overloaded():
             return from_overload(error)
         case InfraError():

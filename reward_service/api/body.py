@@ -2,18 +2,20 @@
 time."""
 
 import asyncio
+from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Request
 from structlog.contextvars import bind_contextvars
 
-from reward_service.api.parsing import Parsed, parse
+from reward_service.api.parsing import Named, parse
 from reward_service.api.refusals import Refusal, request_id_of
 from reward_service.errors import Overloaded
 from reward_service.run_schemas import ExecuteRequest
-from reward_service.schemas import RewardRequest, TaskRequest
+from reward_service.schemas import RewardRequest, Task, TaskRequest
 
 MEGABYTE = 1024 * 1024
+IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
 class Intake:
@@ -88,9 +90,18 @@ async def read_runs(request: Request) -> ExecuteRequest:
     return runs
 
 
-async def _read(request: Request, kind: type[Parsed]) -> Parsed:
+async def read_stored_task(request: Request) -> Task:
+    """The task in the body."""
     intake: Intake = request.app.state.intake
-    parsed = parse(kind, await intake.read(request))
+    return parse(Task, await intake.read(request))
+
+
+async def _read(request: Request, kind: type[Named]) -> Named:
+    intake: Intake = request.app.state.intake
+    body = await intake.read(request)
+    if IDEMPOTENCY_KEY in request.headers:
+        request.state.fingerprint = sha256(body).hexdigest().encode()
+    parsed = parse(kind, body)
     if parsed.request_id is not None:
         return parsed
     return parsed.model_copy(update={"request_id": request_id_of(request)})
@@ -98,4 +109,5 @@ async def _read(request: Request, kind: type[Parsed]) -> Parsed:
 
 Batch = Annotated[RewardRequest, Depends(read_batch)]
 Tasks = Annotated[TaskRequest, Depends(read_tasks)]
+StoredTaskBody = Annotated[Task, Depends(read_stored_task)]
 Runs = Annotated[ExecuteRequest, Depends(read_runs)]

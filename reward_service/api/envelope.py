@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reward_service.api.refusals import Refusal
+from reward_service.telemetry import REQUEST_SECONDS
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 log = structlog.stdlib.get_logger("reward_service.api")
@@ -70,8 +71,10 @@ def _log_bug(error: Exception) -> None:
 
 
 def _log_request(scope: Scope, status: int, elapsed_s: float) -> None:
-    probe = scope["path"] in ("/livez", "/readyz")
+    probe = scope["path"] in ("/livez", "/readyz", "/metrics")
     write = log.debug if probe else log.info
+    route = getattr(scope.get("route"), "path", "none")  # a template: no label from user text
+    REQUEST_SECONDS.labels(route, str(status)).observe(elapsed_s)
     write(
         "request_answered" if status else "request_abandoned",
         method=scope["method"][:16],

@@ -98,4 +98,10 @@ def require_this_key(request: Request, presented: str | None) -> None:
         message = "Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`."
         headers = {"WWW-Authenticate": "Bearer"}
         raise Refusal(401, "unauthorized", message, headers=headers)
+    request.state.key = key.name
     structlog.contextvars.bind_contextvars(key=key.name)
+
+
+def key_of(request: Request) -> str:
+    """The name of the key that was shown; empty where the service has none."""
+    return str(getattr(request.state, "key", ""))

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from reward_service.api.refusals import MAX_PROBLEMS, Refusal, from_validation, invalid
 from reward_service.run_schemas import ExecuteRequest
-from reward_service.schemas import Problem, RewardRequest, TaskRequest
+from reward_service.schemas import Problem, RewardRequest, Task, TaskRequest
 from reward_service.surrogates import REPLACED, without_lone_surrogates
 
 MAX_VALUES = 1_000_000
@@ -24,7 +24,8 @@ _STRING = re.compile(rb'"[^"]*"?')  # once escapes are gone; without a closing q
 
 
 T = TypeVar("T")
-Parsed = TypeVar("Parsed", RewardRequest, TaskRequest, ExecuteRequest)
+Parsed = TypeVar("Parsed", RewardRequest, TaskRequest, ExecuteRequest, Task)
+Named = TypeVar("Named", RewardRequest, TaskRequest, ExecuteRequest)
 
 
 def parse(kind: type[Parsed], body: bytes | bytearray) -> Parsed:
@@ -33,7 +34,7 @@ def parse(kind: type[Parsed], body: bytes | bytearray) -> Parsed:
         request, is_mended = decode(kind.model_validate_json, body)
     except ValidationError as error:
         raise from_validation(error) from None
-    if is_mended:
+    if is_mended and not isinstance(request, Task):
         _check_names(request)
     return request
 

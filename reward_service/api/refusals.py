@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import Request, Response
 from pydantic import BaseModel, ValidationError
 
-from reward_service.errors import BadTask, InfraError, Overloaded
+from reward_service.errors import BadTask, Conflict, InfraError, Overloaded
 from reward_service.run_schemas import ExecuteRequest
 from reward_service.schemas import ErrorResponse, Problem, RewardRequest
 
@@ -68,6 +68,13 @@ def from_overload(error: Overloaded) -> Refusal:
     """429, with the seconds after which to ask again."""
     after = str(max(1, round(error.retry_after_s)))
     return Refusal(429, "overloaded", str(error), headers={"Retry-After": after})
+
+
+def from_conflict(error: Conflict) -> Refusal:
+    """409 or 422, and when to ask again if that helps."""
+    after = error.retry_after_s
+    headers = {} if after is None else {"Retry-After": str(max(1, round(after)))}
+    return Refusal(error.status, error.code, str(error), headers=headers)
 
 
 def from_infra(error: InfraError) -> Refusal:

@@ -1,18 +1,19 @@
 """The routes. What they promise is in docs/api.md; what they do is in the engine."""
 
 import inspect
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from structlog.contextvars import bind_contextvars
 
 from reward_service.api.body import Batch, Runs, Tasks
-from reward_service.api.keys import require_key
+from reward_service.api.described import REFUSALS, described
+from reward_service.api.idempotency import once
+from reward_service.api.keys import key_of, require_key
 from reward_service.api.presence import while_present
 from reward_service.engine import Engine
 from reward_service.run_schemas import ExecuteRequest, ExecuteResponse
 from reward_service.schemas import (
-    ErrorResponse,
     LanguageInfo,
     LanguageList,
     RewardRequest,
@@ -25,24 +26,6 @@ from reward_service.schemas import (
 )
 from reward_service.verifiers import VERIFIERS
 from sandbox import language_named
-
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": ErrorResponse, "description": "No accepted API key"},
-    408: {"model": ErrorResponse, "description": "The body arrived too slowly"},
-    413: {"model": ErrorResponse, "description": "The body is too long"},
-    415: {"model": ErrorResponse, "description": "The body is not plain JSON"},
-    422: {"model": ErrorResponse, "description": "Fields that cannot be used, by name"},
-    429: {"model": ErrorResponse, "description": "The queue is full; see Retry-After"},
-    500: {"model": ErrorResponse, "description": "A bug of the service"},
-    503: {"model": ErrorResponse, "description": "A needed part is down; see Retry-After"},
-}
-
-
-def _described(body: type[Wire]) -> dict[str, Any]:
-    """OpenAPI for a body that `body.py` parses by itself."""
-    schema = {"$ref": f"#/components/schemas/{body.__name__}"}
-    content = {"application/json": {"schema": schema}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 class Ready(Wire):
@@ -73,23 +56,30 @@ probes = APIRouter(tags=["probes"])
     "/rewards",
     operation_id="score_batch",
     tags=["rewards"],
-    responses=_REFUSALS,
-    openapi_extra=_described(RewardRequest),
+    response_model=RewardResponse,
+    responses=REFUSALS,
+    openapi_extra=described(RewardRequest),
 )
-async def score_batch(request: Request, batch: Batch, engine: CurrentEngine) -> RewardResponse:
+async def score_batch(
+    request: Request, batch: Batch, engine: CurrentEngine
+) -> RewardResponse | Response:
     """Score a batch and wait for the result."""
-    scoring = engine.score(batch, received=request.state.received)
-    response = await while_present(request, scoring)
-    bind_contextvars(**response.summary.model_dump(include={"count", "scored", "errors"}))
-    return response
+
+    async def score() -> RewardResponse:
+        scoring = engine.score(batch, received=request.state.received, key=key_of(request))
+        response = await while_present(request, scoring)
+        bind_contextvars(**response.summary.model_dump(include={"count", "scored", "errors"}))
+        return response
+
+    return await once(request, engine, score)
 
 
 @v1.post(
     "/tasks",
     operation_id="check_tasks",
     tags=["rewards"],
-    responses=_REFUSALS,
-    openapi_extra=_described(TaskRequest),
+    responses=REFUSALS,
+    openapi_extra=described(TaskRequest),
 )
 async def check_tasks(request: Request, tasks: Tasks, engine: CurrentEngine) -> TaskResponse:
     """Say, before training, for which tasks no completion could be scored."""
@@ -100,8 +90,8 @@ async def check_tasks(request: Request, tasks: Tasks, engine: CurrentEngine) -> 
     "/execute",
     operation_id="execute",
     tags=["programs"],
-    responses=_REFUSALS,
-    openapi_extra=_described(ExecuteRequest),
+    responses=REFUSALS,
+    openapi_extra=described(ExecuteRequest),
 )
 async def execute(request: Request, runs: Runs, engine: CurrentEngine) -> ExecuteResponse:
     """Run programs in the sandbox, for their output."""
@@ -112,7 +102,7 @@ async def execute(request: Request, runs: Runs, engine: CurrentEngine) -> Execut
     "/verifiers",
     operation_id="list_verifiers",
     tags=["rewards"],
-    responses={401: _REFUSALS[401]},
+    responses={401: REFUSALS[401]},
 )
 async def list_verifiers() -> VerifierList:
     """The rules this service knows, with the JSON Schema of their parameters."""
@@ -132,7 +122,7 @@ async def list_verifiers() -> VerifierList:
     "/languages",
     operation_id="list_languages",
     tags=["programs"],
-    responses={status: _REFUSALS[status] for status in (401, 503)},
+    responses={status: REFUSALS[status] for status in (401, 503)},
 )
 async def list_languages(engine: CurrentEngine) -> LanguageList:
     """The languages that the sandbox's image holds; 503 while there is no sandbox to ask."""

@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Response
 
+from reward_service.api.metrics import exposition
 from reward_service.api.server import Server, bind
 from reward_service.broker.redis_members import Member
 from reward_service.broker.redis_streams import RedisBroker
@@ -109,6 +110,10 @@ def _probe_config(broker: RedisBroker[Evaluation, Done], workshop: Workshop) -> 
     @app.get("/livez")
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return exposition()
 
     @app.get("/readyz")
     async def readyz(response: Response) -> dict[str, str]:

@@ -31,6 +31,7 @@ from reward_service.broker.redis_connection import (
     server_time_s,
 )
 from reward_service.broker.redis_members import Member, announce, withdraw
+from reward_service.telemetry import GIVEN_UP, REDELIVERED
 
 GROUP = "workers"
 MAX_DELIVERIES = 3
@@ -247,6 +248,7 @@ class Inbox(Generic[P, R]):
         self, held: _Held[P], fields: Mapping[bytes, bytes], code: str, message: str
     ) -> None:
         """Tell the caller that there will be no result, and keep the job for people to look at."""
+        GIVEN_UP.labels(code).inc()
         kept = [word for pair in fields.items() for word in pair]
         await call(
             self._client,
@@ -316,6 +318,7 @@ class Inbox(Generic[P, R]):
         words = ("XPENDING", key, GROUP, entry, entry, 1)
         pending = await call(self._client, *words, parse_detail=True)
         deliveries = int(pending[0]["times_delivered"]) if pending else 1
+        REDELIVERED.inc()
         log.warning("job_reclaimed", job_id=fields[b"job"].decode(), deliveries=deliveries)
         if deliveries > MAX_DELIVERIES:
             if (held := await self._hold(kind, found)) is not None:

@@ -34,6 +34,7 @@ from reward_service.broker.redis_connection import (
 from reward_service.broker.redis_members import Member, read_members
 from reward_service.broker.turns import Submission, Turns
 from reward_service.errors import BrokerError, Overloaded
+from reward_service.telemetry import DUPLICATES, WORKERS
 
 BEAT_S = 1.0
 REPLIES_KEPT_S = 120
@@ -79,6 +80,7 @@ class Outbox(Generic[P, R]):
         """Redis did not answer the last time it was asked."""
         self._is_full = False
         self._server = ""
+        self._kinds: set[str] = set()
         self._sent: dict[str, _Sent[P, R]] = {}
         self._in_hand: Counter[str] = Counter()
         self._unput: deque[_Sent[P, R]] = deque()
@@ -255,7 +257,9 @@ class Outbox(Generic[P, R]):
         for name, data in fields.items():
             if name.isdigit():
                 reply = Reply(sent.job.id, int(name), self._codec.load_result(data))
-                sent.left -= sent.submission.answer(reply)
+                is_first = sent.submission.answer(reply)
+                sent.left -= is_first
+                DUPLICATES.inc(not is_first)
         if not sent.left:
             self._forget(sent)
             self._wake.set()
@@ -284,6 +288,10 @@ class Outbox(Generic[P, R]):
             await call(self._client, "XADD", key, "*", "made", 1)
             await call(self._client, "EXPIRE", key, REPLIES_KEPT_S)
         self.members = await read_members(self._client, self._keys)
+        joined = Counter(kind for member in self.members for kind in member.capacity)
+        self._kinds |= joined.keys()
+        for kind in self._kinds:
+            WORKERS.labels(kind).set(joined[kind])
         limit = int(info.get("maxmemory", 0))
         self._is_full = limit > 0 and int(info["used_memory"]) > FULL_SHARE * limit
         is_known = self._server == info["run_id"]

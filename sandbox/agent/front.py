@@ -136,9 +136,14 @@ class Front:
         program = self._start(order["command"], self._files["program"], b"", limits, link=links[0])
         for link in links:
             link.close()
-        Execution(program, judge, limits, deadline_s=order["deadline_s"], before=before).finish(
-            self._agents
-        )
+        Execution(
+            program,
+            judge,
+            limits,
+            deadline_s=order["deadline_s"],
+            before=before,
+            has_own_end=order["link"] == "pipes",
+        ).finish(self._agents)
         _close(beside)
         for run in (program, judge):
             os.close(run.artifact_fd)

@@ -1,0 +1,122 @@
+"""
+Evaluations -> outcomes: known, decided here, or asked of a worker.
+
+What is known from before is not done again; cheap linear rules run here; the rest is queued, big
+requests by themselves and small ones together.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from reward_service.broker.base import Broker, Caller, Reply
+from reward_service.chunks import Done, Evaluation, cut, singles, time_left
+from reward_service.gather import Answer, Gatherer, Places
+from reward_service.result_cache import ResultCache
+from reward_service.verifiers.apply import apply
+
+SLICE_S = 0.005  # how long one batch may hold the event loop at a stretch
+SMALL = 8  # evaluations up to which a request travels with others
+
+Settle = Callable[[Evaluation, Done], None]
+Outcomes = AsyncIterator[tuple[Evaluation, Done]]
+
+
+class Turn:
+    """A batch's turn on the event loop, which others get again every few milliseconds."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    async def share(self) -> None:
+        """Let others run if this turn has been long enough."""
+        if time.monotonic() - self._began > SLICE_S:
+            await asyncio.sleep(0)
+            self._began = time.monotonic()
+
+
+class Evaluator:
+    """Finds the outcome of every evaluation. `run` must run."""
+
+    def __init__(self, broker: Broker[Evaluation, Done], cache: ResultCache) -> None:
+        self._broker = broker
+        self._cache = cache
+        self._gatherer = Gatherer(broker)
+        self._fresh: asyncio.Queue[dict[Evaluation, Done]] = asyncio.Queue(maxsize=1_000)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._gatherer.run())
+            group.create_task(self._keep_for_ever())
+
+    async def evaluate(
+        self, places: Places, settle: Settle, *, caller: Caller, deadline: float
+    ) -> None:
+        """Call `settle` with each outcome as it comes, until all are in or `deadline` has passed.
+
+        Raises Overloaded and BrokerError when the queue takes nothing.
+        """
+        fresh: dict[Evaluation, Done] = {}
+        queued = {e: place for e, place in places.items() if place != "inline"}
+        try:
+            async with asyncio.timeout(time_left(deadline)):
+                known = await self._cache.find(queued)
+                for evaluation, outcome in known.items():
+                    settle(evaluation, Done(outcome, is_cached=True))
+                rest = {e: place for e, place in queued.items() if e not in known}
+                async with self._asked(rest, caller, deadline) as outcomes:
+                    await _apply([e for e, p in places.items() if p == "inline"], settle)
+                    async for evaluation, done in outcomes:
+                        fresh[evaluation] = done
+                        settle(evaluation, done)
+        except TimeoutError:  # what was not settled was not decided
+            pass
+        if fresh and not self._fresh.full():
+            self._fresh.put_nowait(fresh)
+
+    @asynccontextmanager
+    async def _asked(
+        self, places: Places, caller: Caller, deadline: float
+    ) -> AsyncIterator[Outcomes]:
+        if 0 < len(places) <= SMALL:
+            async with self._gatherer.ask(places, caller=caller, deadline=deadline) as answers:
+                yield _as_they_come(answers)
+        else:
+            jobs = cut((e for e, place in places.items() if place == "pool"), deadline=deadline)
+            jobs += singles((e for e, p in places.items() if p == "sandbox"), deadline=deadline)
+            asked = {job.id: job.payload for job in jobs}
+            async with self._broker.submit(jobs, caller) as replies:
+                yield _named(replies, asked)
+
+    async def _keep_for_ever(self) -> None:
+        """Remember outcomes apart from the requests, whose answers do not wait for it."""
+        while True:
+            fresh = await self._fresh.get()
+            await self._cache.keep({e: done.outcome for e, done in fresh.items()})
+
+
+async def _apply(evaluations: Sequence[Evaluation], settle: Settle) -> None:
+    """Cheap linear rules, here."""
+    turn = Turn()
+    for evaluation in evaluations:
+        await turn.share()
+        began = time.monotonic()
+        outcome = apply(evaluation.verifier, evaluation.params, evaluation.attempt)
+        settle(evaluation, Done(outcome, run_ms=(time.monotonic() - began) * 1000))
+
+
+async def _as_they_come(answers: Mapping[Evaluation, Answer]) -> Outcomes:
+    pending = {answer: evaluation for evaluation, answer in answers.items()}
+    while pending:
+        done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for answer in done:
+            yield pending.pop(answer), answer.result()
+
+
+async def _named(
+    replies: AsyncIterator[Reply[Done]], asked: Mapping[str, Sequence[Evaluation]]
+) -> Outcomes:
+    async for reply in replies:
+        yield asked[reply.job_id][reply.index], reply.result

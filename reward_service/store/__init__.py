@@ -1,0 +1,1 @@
+"""What outlives a request: stored tasks, batches, answers by key, outcomes; in memory or Redis."""
