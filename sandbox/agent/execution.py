@@ -157,7 +157,8 @@ class Execution:
     def _wall_s(self) -> float:
         """The limit, while the host runs others the clock standing still."""
         limit_s = self._limits["wall_s"]
-        return min(limit_s + self._program.facts.waited_for_cpu_ms / 1e3, frames.STARVED * limit_s)
+        starved_s = self._program.facts.waited_for_cpu_ms / 1e3
+        return min(limit_s + starved_s, frames.longest_wall_s(limit_s))
 
     def _kill(self, reason: str) -> None:
         judges_alone = self._judge is not None and self._program.has_ended
