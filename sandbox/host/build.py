@@ -165,7 +165,7 @@ def _add_agent(ours: Path) -> None:
     for name, content in _sources().items():
         place = package / "agent" if name.endswith(".py") else ours
         (place / name).write_bytes(content)
-    _compile("-shared", "-fPIC", "-o", ours / "jail.so", ours / "jail.c")
+    _compile("-DDENY_MEMFD", "-shared", "-fPIC", "-o", ours / "jail.so", ours / "jail.c")
     _compile("-o", ours / "box", ours / "box.c")
     compileall.compile_dir(package, quiet=1)
 
