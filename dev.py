@@ -43,6 +43,7 @@ VERBS = {
     "run": "score examples/batch.jsonl over HTTP, then keep serving",
     "test": "run every check and every test; further arguments go to pytest",
     "check": "run lint, layer rules and types",
+    "faults": "break a running service in every way we know, and print what that did",
     "bench": "measure one part on this machine; further arguments go to the measurement",
 }
 OVER_HTTP = ("service", "corpora", "sandbox")
@@ -77,7 +78,7 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
         parsers[name].add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
     parsers["bench"].add_argument("part", nargs="?", choices=BENCHMARKS, default="service")
     options, rest = parser.parse_known_args()
-    if rest and options.verb not in ("test", "bench"):
+    if rest and options.verb not in ("test", "bench", "faults"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
     return options, rest
 
@@ -89,6 +90,9 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
         return _test(bin_dir, rest)
     if options.verb == "setup":
         return 0
+    if options.verb == "faults":
+        ensure_redis(TOOLS, log=LOG)
+        return _call(bin_dir / "python", "-m", "tests.faults.run", *rest)
     measure: list[Path | str] = (
         [bin_dir / "python", "-m", f"benchmarks.{options.part}"] if "part" in options else []
     )
