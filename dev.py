@@ -14,6 +14,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python must be told, no
 
 import argparse
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,14 +24,17 @@ from provision.debian import ensure_program
 from provision.engine import engine_answers, ensure_engine
 from provision.environment import prepare
 from provision.host import ensure_host_can_run_programs
+from provision.peers import prepare_peers
 from provision.redis_server import ensure_redis
 from provision.service import refuse_busy_port, running_service, serve_example
+from provision.trainer import ensure_trainer
 
 ROOT = Path(__file__).resolve().parent
 LOG = Log(ROOT / "run/setup.log")
 TOOLS = ROOT / ".tools"
 SCRIPTS = ("dev.py", "provision", "benchmarks", "examples", "tests")
 REQUIRE = "RULEGRADE_TEST_REQUIRE"
+PEERS = "RULEGRADE_TEST_PEERS"
 CHECKS = (
     ("ruff", "check", "--no-cache", "."),  # its cache misses a package that appeared since
     ("ruff", "format", "--check", "."),
@@ -44,11 +48,13 @@ VERBS = {
     "test": "run every check and every test; further arguments go to pytest",
     "check": "run lint, layer rules and types",
     "faults": "break a running service in every way we know, and print what that did",
+    "demo": "train a small policy on the rewards of a running service, beside its controls",
     "bench": "measure one part on this machine; further arguments go to the measurement",
 }
+DEMOS = ("math", "code")
 OVER_HTTP = ("service", "corpora", "sandbox")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages")
+BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages", "trainer")
 
 
 def main() -> int:
@@ -58,7 +64,9 @@ def main() -> int:
     places = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(TOOLS)]
     os.environ["PATH"] = os.pathsep.join(places)
     try:
-        if options.verb == "run" or (options.verb == "bench" and options.part in OVER_HTTP):
+        if options.verb in ("run", "demo") or (
+            options.verb == "bench" and options.part in OVER_HTTP
+        ):
             refuse_busy_port(options.port)
         bin_dir = prepare(ROOT, log=LOG)
         return _run_verb(options, bin_dir, rest)
@@ -74,8 +82,13 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     parsers = {name: verbs.add_parser(name, help=text) for name, text in VERBS.items()}
     parsers["run"].add_argument("--once", action="store_true", help="exit after the table")
-    for name in ("run", "bench"):
+    parsers["demo"].add_argument("world", choices=DEMOS)
+    parsers["demo"].add_argument("--seed", type=int, default=1)
+    for name in ("run", "demo", "bench"):
         parsers[name].add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
+    parsers["test"].add_argument(
+        "--peers", action="store_true", help="try real trainers instead; 5 GB of their packages"
+    )
     parsers["bench"].add_argument("part", nargs="?", choices=BENCHMARKS, default="service")
     options, rest = parser.parse_known_args()
     if rest and options.verb not in ("test", "bench", "faults"):
@@ -87,22 +100,40 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
     if options.verb == "check":
         return _check(bin_dir)
     if options.verb == "test":
-        return _test(bin_dir, rest)
+        return _test_peers(bin_dir, rest) if options.peers else _test(bin_dir, rest)
     if options.verb == "setup":
         return 0
     if options.verb == "faults":
         ensure_redis(TOOLS, log=LOG)
         return _call(bin_dir / "python", "-m", "tests.faults.run", *rest)
+    if options.verb == "demo":
+        return _demo(options, bin_dir)
     measure: list[Path | str] = (
         [bin_dir / "python", "-m", f"benchmarks.{options.part}"] if "part" in options else []
     )
     if measure and options.part not in OVER_HTTP:
+        if options.part == "trainer":
+            ensure_trainer(bin_dir, log=LOG)
         return _call(*measure, *rest)
     _prepare_for_programs(bin_dir)
     if measure:
         with running_service(ROOT, bin_dir, port=options.port) as (_, url):
             return _call(*measure, "--url", url, *rest)
     return serve_example(ROOT, bin_dir, port=options.port, once=options.once)
+
+
+def _demo(options: argparse.Namespace, bin_dir: Path) -> int:
+    """Serve and train; only programs need a sandbox."""
+    ensure_trainer(bin_dir, log=LOG)
+    needs_sandbox = options.world == "code"
+    if needs_sandbox:
+        _prepare_for_programs(bin_dir)
+    settings = () if needs_sandbox else ("--sandbox-backend", "off")
+    out = ROOT / "run/demo" / f"{options.world}-{options.seed}"
+    shutil.rmtree(out, ignore_errors=True)  # or the demonstration would go on where that one ended
+    demo = (bin_dir / "python", "-m", "grpo_trainer.demo", options.world, "--out", out)
+    with running_service(ROOT, bin_dir, port=options.port, settings=settings) as (_, url):
+        return _call(*demo, "--url", url, "--seed", str(options.seed))
 
 
 def _check(bin_dir: Path) -> int:
@@ -121,6 +152,7 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
         "local": lambda: ensure_host_can_run_programs(log=LOG),
         "redis": lambda: ensure_redis(TOOLS, log=LOG),
         "curl": lambda: ensure_program("curl", log=LOG),
+        "trainer": lambda: ensure_trainer(bin_dir, log=LOG),
     }
     missing = {}
     for name, ensure in parts.items():
@@ -139,6 +171,14 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
         say(f"Skipped every test that needs {name}.\n{reason}")
     say("FAILED" if failed else "Passed")
     return int(failed != 0)
+
+
+def _test_peers(bin_dir: Path, pytest_arguments: list[str]) -> int:
+    """Try the real trainers, each in its own environment, on a live service."""
+    ensure_engine(bin_dir, log=LOG)
+    _build_image(bin_dir)
+    os.environ[PEERS] = str(prepare_peers(ROOT, TOOLS, log=LOG))
+    return _call(bin_dir / "python", "-m", "pytest", "tests/peers", *pytest_arguments)
 
 
 def _prepare_for_programs(bin_dir: Path) -> None:

@@ -112,14 +112,14 @@ def _get_ensurepip(log: Log) -> None:
 
 def _install(root: Path, place: Path, log: Log) -> None:
     """Install with pip, which alone among installers obeys the pip settings of this machine."""
-    pip = _pip(place, log)
+    pip = pip_command(place, log)
     say(f"Installing the locked packages (about a minute; details in {log.path})")
     locked = ["--require-hashes", "--only-binary", ":all:", "-r", str(root / LOCK_FILE)]
     log.run([*pip, "install", *locked])
     log.run([*pip, "install", "--no-deps", "--no-build-isolation", "-e", str(root)])
 
 
-def _pip(place: Path, log: Log) -> list[str]:
+def pip_command(place: Path, log: Log) -> list[str]:
     """Return the command of the environment's own pip, or of one that works on it from outside."""
     python = str(place / "bin/python")
     if not _has_pip(place) and _has("pip"):

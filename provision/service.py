@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,14 +48,17 @@ def serve_example(root: Path, bin_dir: Path, *, port: int, once: bool) -> int:
 
 @contextmanager
 def running_service(
-    root: Path, bin_dir: Path, *, port: int
+    root: Path, bin_dir: Path, *, port: int, settings: Sequence[str] = ()
 ) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """Run the service while the block runs; yields its process and URL once it is ready."""
+    """Run the service while the block runs; yields its process and URL once it is ready.
+
+    `settings` are flags of `rulegrade serve`.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stop from outside is a Ctrl-C
     output = root / LOG
     url = f"http://{HOST}:{port}"
     say(f"Starting the service on {url} (log {output})")
-    process = _start(bin_dir, port, output)
+    process = _start(bin_dir, output, ["--port", str(port), *settings])
     try:
         _wait_until_ready(process, url, output)
         yield process, url
@@ -63,12 +66,12 @@ def running_service(
         _stop(process)
 
 
-def _start(bin_dir: Path, port: int, output: Path) -> "subprocess.Popen[bytes]":
-    """Start with default settings, so that the table is the same on every machine."""
+def _start(bin_dir: Path, output: Path, flags: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start with default settings but for `flags`, so that runs are the same on every machine."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("RULEGRADE_")}
     with output.open("wb") as sink:
         return subprocess.Popen(
-            [bin_dir / "rulegrade", "serve", "--host", HOST, "--port", str(port)],
+            [bin_dir / "rulegrade", "serve", "--host", HOST, *flags],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,

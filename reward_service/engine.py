@@ -110,7 +110,7 @@ class Engine:
         Raises BadTask, Overloaded, and SandboxDown while nothing can be run.
         """
         if (state := self._programs.state) != "ok":
-            raise SandboxDown(state)
+            raise SandboxDown(f"the sandbox is {state}")
         languages = self._programs.known_languages()
         return await self._executor.execute(request, received=received, languages=languages)
 

@@ -41,7 +41,7 @@ class Executor:
 
         Raises BadTask when a program cannot be run as written, Overloaded when too much waits.
         """
-        _check(request, languages)
+        await _check(request, languages)
         outcomes = await self._run(request, received + request.deadline_ms / 1000)
         results = [
             _result(spec, outcomes.get(index, _NOT_IN_TIME))
@@ -68,7 +68,7 @@ class Executor:
         return outcomes
 
 
-def _check(request: ExecuteRequest, languages: Collection[str]) -> None:
+async def _check(request: ExecuteRequest, languages: Collection[str]) -> None:
     """Raise BadTask, naming the field, for what no slot could run."""
     first: dict[str, int] = {}
     for index, spec in enumerate(request.runs):
@@ -78,6 +78,7 @@ def _check(request: ExecuteRequest, languages: Collection[str]) -> None:
             held = ", ".join(languages) or "none"
             message = f"the sandbox does not hold it, only {held}"
             raise BadTask(f"runs.{index}.language", message)
+        await asyncio.sleep(0)  # others' turn: the files may be megabytes
         try:
             program_of(spec)
         except ValueError as error:

@@ -14,11 +14,13 @@ import threading
 import time
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sandbox.base import Limits, Program, Run, SandboxUnavailable
 from sandbox.opening import BackendName, open_backend
+from sandbox.pooled import PooledSandbox
 from sandbox.submission import Judgement, Submission
 
 T = TypeVar("T")
@@ -39,15 +41,23 @@ class AsyncSandbox:
     def __init__(
         self, backend: BackendName = "auto", *, slots: int | None = None, image: str | None = None
     ) -> None:
-        self._backend = open_backend(backend, slots=slots or os.cpu_count() or 1, image=image)
+        slots = slots or os.cpu_count() or 1
+        self._open = partial(open_backend, backend, slots=slots, image=image)
+        self._backend: PooledSandbox | None = None
 
     async def start(self) -> None:
         """Make every slot ready. Raises SandboxUnavailable, saying what to do about it."""
-        await self._backend.start()
+        if self._backend is not None:
+            raise RuntimeError("the sandbox is running already")
+        backend = await asyncio.to_thread(self._open)  # it may have to wait for an engine
+        await backend.start()
+        self._backend = backend
 
     async def close(self) -> None:
         """Kill what runs and remove every slot. Safe to call twice."""
-        await self._backend.close()
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            await backend.close()
 
     async def run(
         self,
@@ -63,17 +73,17 @@ class AsyncSandbox:
         Raises SandboxError; DeadlineExceeded if that took longer than `timeout_s` in all.
         """
         deadline = time.time() + timeout_s
-        return await self._backend.run(
+        return await self._running().run(
             _program(program, source), _bytes(stdin), limits, deadline=deadline
         )
 
     async def judge(self, submission: Submission, *, timeout_s: float = TIMEOUT_S) -> Judgement:
         """Compile and test a submission; raises as `run` does."""
-        return await self._backend.judge(submission, deadline=time.time() + timeout_s)
+        return await self._running().judge(submission, deadline=time.time() + timeout_s)
 
     def isolation(self) -> dict[str, str]:
         """What isolates programs here, in words."""
-        return self._backend.isolation()
+        return self._running().isolation()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -86,6 +96,11 @@ class AsyncSandbox:
         tb: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def _running(self) -> PooledSandbox:
+        if self._backend is None:
+            raise SandboxUnavailable(_CLOSED)
+        return self._backend
 
 
 class Sandbox:

@@ -13,7 +13,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from sandbox.base import MAX_LIMITS, SandboxUnavailable
+from sandbox.base import MAX_LIMITS, SandboxUnavailable, SlotLost
 from sandbox.host import cgroups
 from sandbox.host.build import host_root, keeper_of
 from sandbox.levels import Level, level_of, require
@@ -74,8 +74,14 @@ class LocalSandbox(PooledSandbox):
         stream = BoxStream()
         slot = AgentSlot(stream, stream.end)
         async with closed_unless_done(slot):
-            await stream.open(self._root, next(self._uids))
-            hello = await slot.greet(within_s=START_TIMEOUT_S)
+            try:
+                await stream.open(self._root, next(self._uids))
+                hello = await slot.greet(within_s=START_TIMEOUT_S)
+            except (SlotLost, OSError) as error:
+                raise SandboxUnavailable(
+                    f"this host gives no slot: {error}. It takes user, pid and mount namespaces, "
+                    "which plain users are refused on some hosts; see docs/sandbox.md"
+                ) from error
             self._limits, self._python = str(hello.get("limits")), str(hello.get("python"))
             require(
                 level_of(self._limits),

@@ -29,7 +29,7 @@ CHINESE_SHARE = 0.62  # of the words; half of the text, as a Chinese character i
 FORGOTTEN_CARRY = 0.45
 MISCOPIED_DIGIT = 0.12
 
-MAX_NEW_TOKENS = 32  # the longest right completion has 22
+MAX_NEW_TOKENS = 22  # the longest right completion has 20
 
 VERIFIERS = (
     {"name": "math"},

@@ -225,7 +225,7 @@ def test_without_a_sandbox_nothing_is_run(tmp_path_factory: pytest.TempPathFacto
     directory = tmp_path_factory.mktemp("off")
     with live_service(directory, sandbox_backend="off", pool_workers=1) as off:
         answer = post(off, ECHO)
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "sandbox_unavailable")
     assert int(answer.headers["retry-after"]) >= 1
 
 

@@ -76,7 +76,7 @@ def unready_service(directory: Path, **settings: str) -> Iterator[str]:
     ("change", "canary"),
     [
         pytest.param("/RLIMIT_NPROC/d", "processes are limited", id="no-process-limit"),
-        pytest.param("/^    install_filter();/d", "no namespaces", id="no-filter"),
+        pytest.param("/check(install_filter/d", "no namespaces", id="no-filter"),
         pytest.param("s/^    drop_capabilities();//", "no capability", id="all-capabilities"),
     ],
 )

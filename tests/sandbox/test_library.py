@@ -102,7 +102,9 @@ def test_closing_ends_the_calls_of_other_threads(built: None) -> None:
 
 def test_ctrl_c_ends_the_program_and_leaves_the_sandbox_usable(built: None) -> None:
     code = """
+import signal
 from sandbox import Limits, Sandbox
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it for background jobs
 with Sandbox(slots=1) as sandbox:
     print("up", flush=True)
     try:
@@ -122,10 +124,15 @@ with Sandbox(slots=1) as sandbox:
 
 
 def test_a_sandbox_that_cannot_start_says_why_and_can_be_tried_again(docker_engine: None) -> None:
-    sandbox = Sandbox(image="rulegrade/no-such-image:1", slots=1)
+    sandbox = Sandbox("docker", image="rulegrade/no-such-image:1", slots=1)
     for _ in range(2):
         with pytest.raises(SandboxUnavailable, match="sandbox build"):
             sandbox.start()
+
+
+async def test_an_asynchronous_one_says_so_when_it_is_not_running() -> None:
+    with pytest.raises(SandboxUnavailable, match="with"):
+        await AsyncSandbox().run("python", "print(1)")
 
 
 def test_on_an_event_loop_calls_wait_for_each_other_only_for_slots(built: None) -> None:

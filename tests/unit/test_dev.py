@@ -21,7 +21,7 @@ def dev(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_help_lists_the_verbs() -> None:
     ended = dev("--help")
     assert ended.returncode == 0
-    assert all(verb in ended.stdout for verb in ("setup", "run", "test", "check", "bench"))
+    assert all(verb in ended.stdout for verb in ("setup", "run", "test", "check", "demo", "bench"))
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ def test_help_lists_the_verbs() -> None:
         pytest.param(["fly"], id="unknown-verb"),
         pytest.param([], id="no-verb"),
         pytest.param(["run", "--twice"], id="unknown-flag"),
+        pytest.param(["demo", "chess"], id="unknown-demonstration"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_anything_is_set_up(arguments: list[str]) -> None:
@@ -68,3 +69,24 @@ def test_only_a_whole_environment_is_used_as_it_is(
     if stamp is not None:
         (tmp_path / STAMP).write_text(stamp)
     assert is_ready(tmp_path, "key") is ready
+
+
+def test_without_an_engine_a_missing_compiler_is_named_with_its_package(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "from pathlib import Path; from provision.console import Log; "
+        "from provision.host import ensure_host_can_run_programs as ensure; "
+        "ensure(log=Log(Path('setup.log')))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": str(tmp_path), "PYTHONPATH": str(DEV.parent)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert "SetupError" in ended.stderr
+    assert "sudo apt-get install -y gcc libc6-dev g++" in ended.stderr
