@@ -1,7 +1,13 @@
-# The service: API and rules. It holds no Docker client socket and runs as a plain user.
+# The service: API and workers. It holds no Docker client socket and runs as a plain user.
 FROM debian:bookworm-slim
 
-RUN apt-get update \
+# Package sources of the machine that builds, where the default mirror does not answer.
+ARG APT_SOURCES=""
+RUN if [ -n "$APT_SOURCES" ]; then \
+        rm -f /etc/apt/sources.list.d/debian.sources; \
+        printf '%s\n' "$APT_SOURCES" > /etc/apt/sources.list; \
+    fi \
+    && apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
 
@@ -19,6 +25,6 @@ COPY clients clients
 RUN .venv/bin/pip install --no-cache-dir --no-build-isolation --no-deps .
 
 USER 10000:10000
-EXPOSE 8000
+EXPOSE 8000 8001
 ENTRYPOINT ["/opt/rulegrade/.venv/bin/rulegrade"]
 CMD ["serve"]

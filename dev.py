@@ -24,6 +24,7 @@ from provision.debian import ensure_program
 from provision.engine import engine_answers, ensure_engine
 from provision.environment import prepare
 from provision.host import ensure_host_can_run_programs
+from provision.peers import prepare_peers
 from provision.redis_server import ensure_redis
 from provision.service import refuse_busy_port, running_service, serve_example
 from provision.trainer import ensure_trainer
@@ -33,6 +34,7 @@ LOG = Log(ROOT / "run/setup.log")
 TOOLS = ROOT / ".tools"
 SCRIPTS = ("dev.py", "provision", "benchmarks", "examples", "tests")
 REQUIRE = "RULEGRADE_TEST_REQUIRE"
+PEERS = "RULEGRADE_TEST_PEERS"
 CHECKS = (
     ("ruff", "check", "--no-cache", "."),  # its cache misses a package that appeared since
     ("ruff", "format", "--check", "."),
@@ -83,6 +85,9 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     parsers["demo"].add_argument("--seed", type=int, default=1)
     for name in ("run", "demo", "bench"):
         parsers[name].add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
+    parsers["test"].add_argument(
+        "--peers", action="store_true", help="try real trainers instead; 5 GB of their packages"
+    )
     parsers["bench"].add_argument("part", nargs="?", choices=BENCHMARKS, default="service")
     options, rest = parser.parse_known_args()
     if rest and options.verb not in ("test", "bench"):
@@ -94,7 +99,7 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
     if options.verb == "check":
         return _check(bin_dir)
     if options.verb == "test":
-        return _test(bin_dir, rest)
+        return _test_peers(bin_dir, rest) if options.peers else _test(bin_dir, rest)
     if options.verb == "setup":
         return 0
     if options.verb == "demo":
@@ -162,6 +167,14 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
         say(f"Skipped every test that needs {name}.\n{reason}")
     say("FAILED" if failed else "Passed")
     return int(failed != 0)
+
+
+def _test_peers(bin_dir: Path, pytest_arguments: list[str]) -> int:
+    """Try the real trainers, each in its own environment, on a live service."""
+    ensure_engine(bin_dir, log=LOG)
+    _build_image(bin_dir)
+    os.environ[PEERS] = str(prepare_peers(ROOT, TOOLS, log=LOG))
+    return _call(bin_dir / "python", "-m", "pytest", "tests/peers", *pytest_arguments)
 
 
 def _prepare_for_programs(bin_dir: Path) -> None:

@@ -15,7 +15,8 @@ from benchmarks import sandbox_load
 from benchmarks.sandbox_costs import TESTS, Cost, measure
 
 NAMES = {
-    "bare fork": "`os.fork` of the warm interpreter, no jail",
+    "bare fork": "`os.fork` of the plain warm interpreter, no jail",
+    "bare fork with numpy": "`os.fork` of the one with numpy, no jail",
     "python": "Python run",
     "bare exec": "exec of `python3 -I -S`, no jail",
     "exec": "exec of `python3 -I -S` in a jail, from a C program",
@@ -25,6 +26,8 @@ NAMES = {
     "compile": "the same compiled and run in jails",
     "1 tests": "Python submission, 1 test, one slot",
     f"{TESTS} tests": f"Python submission, {TESTS} tests, one slot",
+    "1 tests in C++": "C++ submission, 1 test, one slot",
+    f"{TESTS} tests in C++": f"C++ submission, {TESTS} tests, one slot",
     "1 tests, idle slots": "Python submission, 1 test, a slot for each core",
     f"{TESTS} tests, idle slots": f"Python submission, {TESTS} tests, a slot for each core",
     "container": "a container for one Python run (Docker SDK)",
@@ -42,11 +45,13 @@ def ratios(costs: dict[str, Cost], rate: float) -> list[tuple[str, float, float]
 
     return [
         ("Python run / bare fork, CPU", cpu("python", "bare fork"), 2.0),
+        ("numpy run / bare fork with numpy, CPU", cpu("numpy", "bare fork with numpy"), 2.0),
         ("Python run / exec of an interpreter, CPU", cpu("python", "bare exec"), 0.5),
         ("numpy run / exec that imports numpy, CPU", cpu("numpy", "bare numpy"), 0.1),
         ("C++ compiled and run / plain g++, CPU", cpu("compile", "bare g++"), 0.4),
         (f"{TESTS} tests / 1 test, wall, a slot for each core", wall(", idle slots"), 4.0),
         (f"{TESTS} tests / 1 test, wall, one slot", wall(""), 4.0),
+        (f"{TESTS} tests / 1 test in C++, wall, one slot", wall(" in C++"), 4.0),
         (
             "a container for each run / all slots, throughput",
             1e3 / costs["container"].wall_ms / rate,

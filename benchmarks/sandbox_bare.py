@@ -48,7 +48,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1):
         os.dup2(nothing, fd)
-    zygote.warm_up(["numpy"])
+    zygote.warm_up()
     meter = Meter()
 
     def cost(action: Callable[[], None], times: int) -> float:
@@ -61,6 +61,10 @@ def main() -> None:
     costs = {
         "fork": cost(fork, 4 * times),
         "exec": cost(lambda: python("-I", "-S", "-c", ADD), times),
+    }
+    zygote.warm_up(["numpy"])
+    costs |= {
+        "fork with numpy": cost(fork, 4 * times),
         "numpy": cost(lambda: python("-c", NUMPY), max(1, times // 4)),
         "g++": cost(compile_plainly, max(1, times // 25)),
     }

@@ -109,10 +109,12 @@ class Bench:
         """Compile a program that was never seen before, and run it."""
         await self.run(Program("cpp", f"// {next(self._serial)}\n{SUM}"))
 
-    async def judge(self, sandbox: DockerSandbox, tests: int) -> None:
-        """Judge a submission of `tests` tests."""
+    async def judge(self, sandbox: DockerSandbox, language: str, tests: int) -> None:
+        """Judge a submission of `tests` tests that was never seen before."""
         cases = tuple(TestCase(str(n).encode(), str(n + 1).encode()) for n in range(tests))
-        judgement = await sandbox.judge(Submission(ADD, cases), deadline=time.time() + 120)
+        mark, source = ("//", SUM) if language == "cpp" else ("#", ADD.source)
+        program = Program(language, f"{mark} {next(self._serial)}\n{source}")
+        judgement = await sandbox.judge(Submission(program, cases), deadline=time.time() + 120)
         if judgement.passed != tests:
             raise SystemExit(f"a right program was refused: {judgement}")
 
@@ -150,9 +152,13 @@ async def measure(rounds: int) -> tuple[dict[str, Cost], float]:
                 seen[name].append(await bench.cost(partial(bench.run, program), TIMES))
             seen["compile"].append(await bench.cost(bench.compile, 4))
             for tests in (1, TESTS):
-                one, idle = (partial(bench.judge, place, tests) for place in (bench.one, bench.all))
-                seen[f"{tests} tests"].append(await bench.cost(one, 10))
-                seen[f"{tests} tests, idle slots"].append(await bench.cost(idle, 10))
+                for suffix, place, language in (
+                    ("", bench.one, "python"),
+                    (", idle slots", bench.all, "python"),
+                    (" in C++", bench.one, "cpp"),
+                ):
+                    judge = partial(bench.judge, place, language, tests)
+                    seen[f"{tests} tests{suffix}"].append(await bench.cost(judge, 5))
             rates.append(await bench.rate(2.0))
     medians = {name: _median(costs) for name, costs in seen.items()}
     return medians, statistics.median(rates)

@@ -204,7 +204,7 @@ class Roles:
     """Of the program's role."""
 
 
-JUDGE_LIMITS = Limits(cpu_s=10.0, wall_s=180.0, memory_mb=1024, output_kb=4096, processes=64)
+JUDGE_LIMITS = Limits(cpu_s=5.0, wall_s=180.0, memory_mb=1024, output_kb=4096, processes=64)
 """Of the judge's side of a pair. Its time and memory are cut in the agent, see `Execution`."""
 
 

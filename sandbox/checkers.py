@@ -39,6 +39,8 @@ class Checker:
     """`any_of`: what is accepted beside the test case's own output."""
     program: Program | None = None
     """`program`: decides in a jail of its own, see `sandbox.judge.check_output`."""
+    interactor: Program | None = None
+    """`interactor`: talks to the program and decides, see `sandbox.interactive`."""
 
     def accepts(self, expected: bytes, got: bytes) -> bool:
         """Whether `got` is a right output where `expected` is the reference."""
@@ -63,12 +65,14 @@ def parse_checker(params: Mapping[str, Any]) -> Checker:
         options[option] = _PARSE[option](option, value)
     if name == "program":
         return Checker(name, program=_program(options))
+    if name == "interactor":
+        return Checker(name, interactor=_program(options))
     return Checker(name, **options)
 
 
 def _program(options: dict[str, Any]) -> Program:
     if "source" not in options:
-        raise ValueError("checker program needs the option source")
+        raise ValueError("a checker that is a program needs the option source")
     language = language_named(options.get("language", "cpp")).name
     return Program(
         language, options["source"], options.get("files", {}), args=PROGRAM_CHECKER_FILES
@@ -188,5 +192,6 @@ CHECKERS: Mapping[str, tuple[str, ...]] = {
     "unordered_tokens": ("case_insensitive",),
     "any_of": ("outputs", "case_insensitive"),
     "program": ("language", "source", "files"),
+    "interactor": ("language", "source", "files"),
 }
 """Names of the checkers and the options each takes."""

@@ -67,7 +67,10 @@ class Engine:
 
     def check(self, options: ContainerOptions) -> None:
         """Raise SandboxUnavailable, naming what the engine lacks for `options`."""
-        info = self._api.info()
+        try:
+            info = self._api.info()
+        except (DockerException, OSError) as error:
+            raise EngineError(f"the engine does not say what it can do: {error}") from error
         if options.runtime and options.runtime not in info["Runtimes"]:
             raise SandboxUnavailable(
                 f"the engine has no runtime {options.runtime}, only "

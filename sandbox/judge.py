@@ -5,12 +5,13 @@ It runs outside the sandbox, and expected outputs never leave it: a slot is give
 one input at a time, and hands back bytes.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from sandbox.base import CheckerFailed, Limits, Program, Run, SlotLost, Status
+from sandbox.interactive import judge_interactively
 from sandbox.patience import prepared, run_alone
+from sandbox.points import points_of
 from sandbox.pool import Session, SlotPool
 from sandbox.progress import Progress
 from sandbox.runs import TestRuns
@@ -18,8 +19,6 @@ from sandbox.submission import Judgement, Submission, TestCode, Verdict
 from sandbox.test_code import judge_test_code
 
 __all__ = ["Verdict", "judge"]
-
-_POINTS = re.compile(rb"points\s+([0-9]+(?:\.[0-9]+)?)")
 
 CHECKER_LIMITS = Limits(cpu_s=5.0, wall_s=30.0, memory_mb=512)
 """Of a task's own checker program; it reads three files and should be done in a moment."""
@@ -37,6 +36,9 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
     has_lost_a_slot = False
     while not progress.is_over():
         try:
+            if submission.checker.interactor is not None:
+                await judge_interactively(progress, submission.checker.interactor, pool, deadline)
+                continue
             starved = await _run_tests(progress, pool, deadline)
             if starved is not None:
                 progress.record(starved, await _repeat(pool, submission, starved, deadline))
@@ -119,27 +121,12 @@ async def _decide(
     if run.was_starved:
         return False
     try:
-        points = _points(run)
+        points = points_of(run)
     except CheckerFailed:
         run = await check(progress.reference_files(index))
         if run.was_starved:
             return False
-        _points(run)
+        points_of(run)
         points = 0.0
     progress.settle(index, points)
     return True
-
-
-def _points(run: Run) -> float:
-    """What the checker's exit status says: testlib's numbers, and Kattis's 42 and 43."""
-    if run.status in (Status.OK, Status.RUNTIME_ERROR):
-        if run.exit_code in (0, 42):
-            return 1.0
-        # Wrong, or not in the right form. Python ends with 1 after an exception, too.
-        if run.exit_code in (1, 2, 4, 8, 43) and not run.stderr.startswith(b"Traceback"):
-            return 0.0
-        points = _POINTS.search(run.stderr)
-        if run.exit_code == 7 and points is not None:
-            return min(1.0, float(points[1]))
-    found = run.exit_code if run.exit_code is not None else run.signal or run.status.value
-    raise CheckerFailed(f"the checker ended with {found}: {run.stderr[-500:]!r}")

@@ -74,10 +74,10 @@ class LocalSandbox(PooledSandbox):
         stream = BoxStream()
         slot = AgentSlot(stream, stream.end)
         async with closed_unless_done(slot):
-            await stream.open(self._root, next(self._uids))
             try:
+                await stream.open(self._root, next(self._uids))
                 hello = await slot.greet(within_s=START_TIMEOUT_S)
-            except SlotLost as error:
+            except (SlotLost, OSError) as error:
                 raise SandboxUnavailable(
                     f"this host gives no slot: {error}. It takes user, pid and mount namespaces, "
                     "which plain users are refused on some hosts; see docs/sandbox.md"

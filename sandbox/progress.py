@@ -78,6 +78,17 @@ class Progress:
                 late = Run(Status.TIME_LIMIT_EXCEEDED)
                 self._finish(index, late, Verdict.TIME_LIMIT_EXCEEDED, 0.0)
 
+    def decide(self, index: int, run: Run, points: float, *, is_forgiven: bool = False) -> None:
+        """Take in how the program did on a test, and what an interactor says it earned."""
+        language, limits = self.submission.program.language, self.submission.limits
+        self._flags |= flags_of_run(run, language, limits, is_call=False)
+        verdict = None if is_forgiven else _verdict_of_run(self.submission, run)
+        if verdict is not None:
+            self._finish(index, run, verdict, 0.0)
+        else:
+            verdict = Verdict.CORRECT if points == 1.0 else Verdict.WRONG_ANSWER
+            self._finish(index, run, verdict, points)
+
     def checker_program(self, index: int) -> Program:
         """The program that decides about a test's output."""
         program = self.submission.tests[index].checker_program(self.submission.checker)

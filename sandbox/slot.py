@@ -39,13 +39,13 @@ from sandbox.languages import Language, file_names, language_named
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
 """What every program finds in its environment, beside its language's and its own variables."""
 
-AGENT_MEMORY_MB = 256
+AGENT_MEMORY_MB = 384
 """For the agent's processes, a run's output on its way, and the compiled program."""
 
 AGENT_PIDS = 64
 
 REPLY_GRACE_S = 20.0
-"""An agent that has not answered so long after a run's wall limit is lost."""
+"""An agent that has not answered so long after the latest end of a run is lost."""
 
 DEADLINE_MARGIN_S = 0.2
 """The agent ends a run so long before the deadline: a container that answers is one kept."""
@@ -206,7 +206,7 @@ class AgentSlot:
             if order.get(limited):
                 order[by]["processes"] += order[limited]["threads"]
         order["deadline_s"] = left_s - DEADLINE_MARGIN_S
-        patience = min(deadline, time.time() + limits.wall_s + REPLY_GRACE_S)
+        patience = min(deadline, time.time() + frames.STARVED * limits.wall_s + REPLY_GRACE_S)
         facts, outputs = await self._guarded(self._exchange(order, blobs), patience, deadline)
         if "error" in facts:
             self._is_in_step = False

@@ -104,6 +104,10 @@ class CallCase:
 Test = TestCase | CallCase
 
 
+Trust = Literal["two_box", "in_process"]
+"""Where test code runs: in another jail than the program, or in the program's own process."""
+
+
 @dataclass(frozen=True, slots=True)
 class TestCode:
     """Tests as code. It runs in a jail of its own and uses the program through a link.
@@ -153,6 +157,8 @@ class Submission:
         if not language.is_warm and any(test.call is not None for test in self.tests):
             raise ValueError("functions can be called in python only")
         for test in self.tests:
+            if test.call is None and test.checker is not None and test.checker.interactor:
+                raise ValueError("an interactor is the checker of all tests or of none")
             if isinstance(test, TestCase) and test.output_files:
                 self._check_output_files(test)
 
@@ -200,5 +206,7 @@ class Judgement:
     """
     tests: tuple[TestResult, ...]
     compile_output: str = ""
+    trust: Trust | None = None
+    """Of test code: whether the program had a jail of its own."""
     flags: tuple[str, ...] = ()
     """Hints that the program tried something odd; never part of the score."""

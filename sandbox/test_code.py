@@ -20,6 +20,10 @@ MAX_TAIL = 500
 
 JUDGES_OWN = 20
 """A judge that took this many times the program's CPU time was not kept busy by the program."""
+JUDGES_LEAST_MS = 2_000.0
+"""And so much at least: to read one large answer takes up to a second."""
+
+_RAN_OUT = (Status.TIME_LIMIT_EXCEEDED, Status.MEMORY_LIMIT_EXCEEDED)
 
 _VERDICTS = {
     "passed": Verdict.CORRECT,
@@ -153,19 +157,24 @@ def _judgement(submission: Submission, pair: Pair, report: Report) -> Judgement:
         passed=report.passed,
         total=len(tests),
         tests=tests,
+        trust="two_box",
         flags=tuple(sorted(flags)),
     )
 
 
 def _stopped(pair: Pair) -> Verdict | None:
-    """The verdict if it is in how the two ended, whatever was reported."""
+    """The verdict if it is in how the two ended, whatever was reported.
+
+    CheckerFailed if it was the test code alone that used up the time or the memory.
+    """
     program, judge = pair.program, pair.judge
+    ends = (program.status, judge.status)
+    is_judges_own = program.cpu_ms * JUDGES_OWN < judge.cpu_ms > JUDGES_LEAST_MS
+    if is_judges_own and any(status in _RAN_OUT for status in ends):
+        raise CheckerFailed("the test code itself used up the time or the memory")
     if program.status is not Status.OK:
         return Verdict(program.status.value)
-    limits = (Status.TIME_LIMIT_EXCEEDED, Status.MEMORY_LIMIT_EXCEEDED)
-    if judge.status in limits and program.cpu_ms * JUDGES_OWN < judge.cpu_ms:
-        raise CheckerFailed(f"the test code ended with {judge.status.value}")
-    if judge.status in (*limits, Status.OUTPUT_LIMIT_EXCEEDED):
+    if judge.status in (*_RAN_OUT, Status.OUTPUT_LIMIT_EXCEEDED):
         return Verdict(judge.status.value)
     return None
 

@@ -5,14 +5,21 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import redis
 
-from sandbox import DockerSandbox, LocalSandbox, PooledSandbox, SandboxUnavailable
+from sandbox import (
+    LANGUAGES,
+    DockerSandbox,
+    LocalSandbox,
+    PooledSandbox,
+    SandboxUnavailable,
+    installed_languages,
+)
 from sandbox.docker import Engine
 from sandbox.images.build import build_image
 
@@ -60,6 +67,12 @@ def sandbox(request: pytest.FixtureRequest) -> PooledSandbox:
     """Each kind of sandbox, so that what a test says holds for both."""
     found: PooledSandbox = request.getfixturevalue(f"{request.param}_sandbox")
     return found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def languages(sandbox: PooledSandbox) -> Collection[str]:
+    """What `sandbox` must be able to run: all languages of an image, those that a host has."""
+    return await installed_languages(sandbox) if isinstance(sandbox, LocalSandbox) else LANGUAGES
 
 
 @pytest.fixture

@@ -76,13 +76,16 @@ class AsyncRewardClient:
     ) -> AsyncIterator[Result]:
         """Results as items finish, in no set order; the rest is cancelled when iteration stops."""
         batch_id = await self.submit(items, tasks=tasks, deadline_ms=deadline_ms)
-        is_whole = False
+        missing = len(items)
+        total_s = deadline_ms / 1000 + self._options.grace_s
         try:
-            async for result in self.results(batch_id, deadline_ms / 1000 + self._options.grace_s):
+            async for result in self.results(batch_id, total_s=total_s):
+                missing -= 1
                 yield result
-            is_whole = True
+            if missing:
+                raise Unreachable(f"the batch ended without {missing} of its results")
         finally:
-            if not is_whole:
+            if missing:
                 with contextlib.suppress(RewardClientError):  # why it ended is told already
                     await self.cancel(batch_id)
 
@@ -90,13 +93,13 @@ class AsyncRewardClient:
         self, items: Sequence[Item], *, tasks: Tasks | None = None, deadline_ms: int = 60_000
     ) -> str:
         """Hand a batch over without waiting for its rewards; its id."""
-        return str((await self._send(calls.submit(items, tasks, deadline_ms)))["id"])
+        return str((await self._send(calls.submit(items, tasks, deadline_ms)))["batch_id"])
 
     async def poll(self, batch_id: str, *, wait_s: float = 0.0) -> Json:
         """State of a batch, asked for up to `wait_s` seconds until it is done."""
         return await self._send(calls.poll(batch_id, wait_s))
 
-    async def results(self, batch_id: str, total_s: float = 600.0) -> AsyncIterator[Result]:
+    async def results(self, batch_id: str, *, total_s: float = 600.0) -> AsyncIterator[Result]:
         """The results of a submitted batch, as items finish."""
         call = calls.results(batch_id, total_s)
         due = time.monotonic() + total_s

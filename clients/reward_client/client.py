@@ -83,12 +83,16 @@ class RewardClient:
     ) -> Iterator[Result]:
         """Results as items finish, in no set order; the rest is cancelled when iteration stops."""
         batch_id = self.submit(items, tasks=tasks, deadline_ms=deadline_ms)
-        is_whole = False
+        missing = len(items)
+        total_s = deadline_ms / 1000 + self._options.grace_s
         try:
-            yield from self.results(batch_id, total_s=deadline_ms / 1000 + self._options.grace_s)
-            is_whole = True
+            for result in self.results(batch_id, total_s=total_s):
+                missing -= 1
+                yield result
+            if missing:
+                raise Unreachable(f"the batch ended without {missing} of its results")
         finally:
-            if not is_whole:
+            if missing:
                 with contextlib.suppress(RewardClientError):  # why it ended is told already
                     self.cancel(batch_id)
 
@@ -96,7 +100,7 @@ class RewardClient:
         self, items: Sequence[Item], *, tasks: Tasks | None = None, deadline_ms: int = 60_000
     ) -> str:
         """Hand a batch over without waiting for its rewards; its id."""
-        return str(self._send(calls.submit(items, tasks, deadline_ms))["id"])
+        return str(self._send(calls.submit(items, tasks, deadline_ms))["batch_id"])
 
     def poll(self, batch_id: str, *, wait_s: float = 0.0) -> Json:
         """State of a batch, asked for up to `wait_s` seconds until it is done."""

@@ -5,7 +5,7 @@ Two pure halves around a run in the sandbox: `submission` takes the program out 
 `score` reads the judgement. The expected outputs stay on this side; the sandbox gets inputs only.
 """
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -15,12 +15,14 @@ from pydantic import (
     Field,
     Tag,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from reward_service.extract import CodeFrom, code_text, find_spans
 from reward_service.verdicts import Score, Verdict
 from reward_service.verifiers.base import Attempt, Place, Verifier
+from reward_service.verifiers.code_tests import KINDS, MAX_TEST_CODE, check_test_code
 from sandbox import (
     LANGUAGES,
     MAX_LIMITS,
@@ -31,6 +33,7 @@ from sandbox import (
     Program,
     Submission,
     TestCase,
+    TestCode,
     TestResult,
     file_names,
     parse_checker,
@@ -144,13 +147,22 @@ class Code(Verifier):
         str, AfterValidator(_is_language), Field(json_schema_extra={"enum": list(LANGUAGES)})
     ] = "python"
     """The language the program must be written in; `GET /v1/languages` lists what can be run."""
-    kind: Literal["stdin", "function"] = "stdin"
+    kind: Literal["stdin", "function", "assert", "unittest", "pytest"] = "stdin"
     """`stdin`: a program that reads its input and prints its output. `function`: a Python program
-    that defines `entry_point`; its results are compared by type and value, outside the sandbox."""
+    that defines `entry_point`; its results are compared by type and value, outside the sandbox.
+    `assert`, `unittest`, `pytest`: `test_code` uses the program from another jail."""
     entry_point: Annotated[str, Field(pattern=_ENTRY_POINT, max_length=200)] | None = None
-    """For `function`: `name`, or `Class.method` of an instance made without arguments."""
-    tests: Annotated[tuple[AnyTest, ...], Field(min_length=1, max_length=MAX_TESTS)]
+    """For `function`: `name`, or `Class.method` of an instance made without arguments. For
+    `assert`: the same, if `test_code` wants it by that name or as the argument of `check`."""
+    tests: Annotated[tuple[AnyTest, ...], Field(max_length=MAX_TESTS)] = Field(
+        default=(), validate_default=True
+    )
     """All of them count; one that was not run is not passed."""
+    test_code: Annotated[str, Field(max_length=MAX_TEST_CODE)] | None = Field(
+        default=None, validate_default=True
+    )
+    """Instead of `tests`: code that runs in a jail of its own. The program's module is whatever it
+    imports that exists nowhere else."""
     checker: CheckerSpec = Field(default={"name": "tokens"})
     """How an output is compared with the expected one, unless the test says otherwise."""
     scoring: Literal["all_or_nothing", "fraction", "groups"] = "all_or_nothing"
@@ -163,7 +175,8 @@ class Code(Verifier):
     files: Annotated[dict[FileName, TestText], AfterValidator(_are_files)] = Field(
         default_factory=dict
     )
-    """Files beside the program, by relative name. Expected values do not belong here."""
+    """Files beside the program, by relative name; expected values do not belong here. With test
+    code they are beside that, where the program cannot see them."""
     args: Annotated[tuple[Word, ...], AfterValidator(_are_args)] = ()
     """Command-line arguments of the program; at most 3,000 characters in all."""
     env: Annotated[dict[Word, Word], AfterValidator(_is_env)] = Field(default_factory=dict)
@@ -173,8 +186,26 @@ class Code(Verifier):
     allow_nonzero_exit: bool = False
     """Whether a program that prints the right output and then fails may pass."""
 
+    @field_validator("tests")
+    @classmethod
+    def _has_tests(cls, tests: tuple[AnyTest, ...], info: ValidationInfo) -> tuple[AnyTest, ...]:
+        if not tests and info.data.get("kind") not in KINDS:
+            raise ValueError("one test at least")
+        return tests
+
+    @field_validator("test_code")
+    @classmethod
+    def _is_test_code(cls, text: str | None, info: ValidationInfo) -> str | None:
+        kind, language = info.data.get("kind"), info.data.get("language")
+        if kind is not None and language is not None:
+            check_test_code(text, kind, language, info.data.get("entry_point"))
+        return text
+
     @model_validator(mode="after")
     def _tests_fit_the_kind(self) -> Self:
+        if self.kind in KINDS:
+            self._submission("")  # refuses tests, and whatever else does not go with test code
+            return self
         is_function = self.kind == "function"
         if any(isinstance(test, FunctionTest) is not is_function for test in self.tests):
             raise ValueError(f"kind {self.kind} takes tests with {_FIELDS[self.kind]}")
@@ -202,6 +233,7 @@ class Code(Verifier):
     def _submission(self, source: str) -> Submission:
         """The program with its tests. ValueError if the parameters do not fit together."""
         return Submission(
+            test_code=self._test_code(),
             program=self._program(source),
             tests=tuple(self._case(test) for test in self.tests),
             checker=parse_checker(self.checker),
@@ -215,11 +247,20 @@ class Code(Verifier):
         return Program(
             self.language,
             source,
-            {name: text.encode() for name, text in self.files.items()},
+            {} if self.kind in KINDS else self._files(),
             self.args,
             self.env,
             tuple(sorted(self._output_files())),
         )
+
+    def _files(self) -> dict[str, bytes]:
+        return {name: text.encode() for name, text in self.files.items()}
+
+    def _test_code(self) -> TestCode | None:
+        if self.test_code is None or self.kind not in KINDS:
+            return None
+        kind = cast(Literal["assert", "unittest", "pytest"], self.kind)
+        return TestCode(kind, self.test_code, self.entry_point, self._files())
 
     def _output_files(self) -> set[str]:
         return {name for t in self.tests if isinstance(t, StdinTest) for name in t.output_files}
@@ -248,6 +289,8 @@ class Code(Verifier):
         details: dict[str, Any] = {"passed": judgement.passed, "total": judgement.total}
         if judgement.compile_output:
             details["compile_output"] = judgement.compile_output
+        if judgement.trust is not None:
+            details["trust"] = judgement.trust
         details["tests"] = [_shown(result) for result in judgement.tests[:SHOWN_TESTS]]
         verdict = Verdict(judgement.verdict.value)
         return Score(verdict, judgement.score, _reason(judgement), details, judgement.flags)
@@ -260,11 +303,15 @@ def _reason(judgement: Judgement) -> str:
     if judgement.verdict is TestVerdict.COMPILE_ERROR:
         return "does_not_compile"
     fine = (TestVerdict.CORRECT, TestVerdict.SKIPPED)
-    failed = next(i for i, result in enumerate(judgement.tests) if result.verdict not in fine)
-    return f"test_{failed}_{judgement.verdict.value}"
+    bad = (i for i, result in enumerate(judgement.tests) if result.verdict not in fine)
+    failed = next(bad, None)  # none, if the program failed after all its tests had passed
+    return ("" if failed is None else f"test_{failed}_") + judgement.verdict.value
 
 
 def _shown(result: TestResult) -> dict[str, Any]:
+    if result.name:
+        verdict = result.verdict.value
+        return {"name": result.name, "verdict": verdict, "message": result.message}
     return {
         "verdict": result.verdict.value,
         "time_ms": {"cpu": round(result.cpu_ms, 1), "wall": round(result.wall_ms, 1)},

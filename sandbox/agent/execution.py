@@ -7,6 +7,7 @@ Reports facts, not verdicts; the service turns them into a status.
 import select
 import time
 
+from sandbox.agent import frames
 from sandbox.agent.cgroup import Meter, waited_for_cpu_ms
 from sandbox.agent.jailed import JailedRun, JailError
 from sandbox.agent.tree import used_below
@@ -21,7 +22,7 @@ JAIL_CPU_MS = 10.0
 KILL_GRACE_S = 15.0
 """A killed process tree is gone well within this; if not, the container is unusable."""
 
-JUDGE_CPU_S = 10.0
+JUDGE_CPU_S = 5.0
 JUDGE_MEMORY_MB = 128
 """What the judge's side of a pair may take on top of the limits, which are the program's."""
 
@@ -61,7 +62,8 @@ class Execution:
     """Watches a program's run, and beside it a judge's: both are killed when either has to be.
 
     The limits are the program's. In a pair, all that the judge's process tree did not use was used
-    by the program; both die together when the judge has ended, and for each other's excesses.
+    by the program; both die together when the judge has ended, and for each other's excesses. Where
+    the two talk over pipes, a judge that ended well leaves the program to end by itself.
     """
 
     def __init__(
@@ -72,12 +74,15 @@ class Execution:
         *,
         deadline_s: float,
         before: Baseline,
+        has_own_end: bool = False,
     ) -> None:
+        self._has_own_end = has_own_end
         self._program = program
         self._judge = judge
         self._jails = [program] if judge is None else [program, judge]
         self._limits = limits
         self._deadline_s = deadline_s
+        self._patience_s = frames.STARVED * limits["wall_s"]
         self._before = before
         self._judge_init = 0 if judge is None else judge.init_pid
         self._next_look = time.monotonic() + TICK_MS / 1e3
@@ -107,7 +112,8 @@ class Execution:
 
     def _enforce(self, agents: set[int]) -> None:
         for jail in self._jails:
-            if jail.facts.killed_for or (jail is self._judge and jail.has_ended):
+            is_last_word = jail is self._judge and jail.has_ended
+            if jail.facts.killed_for or (is_last_word and not self._goes_on(jail)):
                 self._end_all()
         running = [jail for jail in self._jails if not jail.facts.killed_for and not jail.has_ended]
         now = time.monotonic()
@@ -118,6 +124,9 @@ class Execution:
             is_late = jail.elapsed_s() - jail.facts.wall_ms / 1e3 > KILL_GRACE_S
             if is_late and not jail.is_gone and jail not in running:
                 raise JailError("a killed run did not go away")
+
+    def _goes_on(self, judge: JailedRun) -> bool:
+        return self._has_own_end and judge.has_ended_well
 
     def _end_all(self) -> None:
         for jail in self._jails:
@@ -143,7 +152,10 @@ class Execution:
         # The program waits while the judge computes.
         elif elapsed > limits["wall_s"] + self._judge_cpu_ms / 1e3:
             facts.waited_for_cpu_ms = waited_for_cpu_ms(agents)
-            self._kill("wall")
+            # While the host runs others, the program's clock stands still.
+            own_s = elapsed - (facts.waited_for_cpu_ms + self._judge_cpu_ms) / 1e3
+            if own_s > limits["wall_s"] or elapsed > self._patience_s:
+                self._kill("wall")
 
     def _kill(self, reason: str) -> None:
         judges_alone = self._judge is not None and self._program.has_ended

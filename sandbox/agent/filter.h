@@ -32,6 +32,9 @@ static int denied[] = {
     SYS_keyctl, SYS_add_key, SYS_request_key, SYS_shmget, SYS_shmat, SYS_shmctl, SYS_semget,
     SYS_semop, SYS_semctl, SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open,
     SYS_memfd_secret,
+#ifdef DENY_MEMFD
+    SYS_memfd_create, /* a cgroup counts what it holds, a look at the processes does not */
+#endif
     /* kernel subsystems with a record */
     SYS_bpf, SYS_perf_event_open, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
     SYS_userfaultfd, SYS_seccomp, SYS_landlock_create_ruleset, SYS_vmsplice, SYS_personality,

@@ -16,6 +16,10 @@ PREFIX = struct.Struct(">I")
 MAX_HEADER = 1 << 20
 MAX_BLOBS = 1 << 30
 
+STARVED = 5
+"""Factor on the wall-clock limit of a run that has work to do and gets no CPU to do it on: how long
+the agent goes on watching it, and the service waiting for the answer."""
+
 Header = dict[str, Any]
 
 

@@ -77,6 +77,8 @@ class Front:
         self._warm_kind[side] = warm_kind if side == "program" else "judge-python"
         if order["command"] is None:
             self._files[side] = files
+            if side == "program":
+                self._spawners.get(warm_kind)  # to start one may take as long as to compile
             return Facts(wait_status=0)
         artifact = order["command"]["artifact"]
         facts, built = self._compile(order, files)
@@ -134,9 +136,14 @@ class Front:
         program = self._start(order["command"], self._files["program"], b"", limits, link=links[0])
         for link in links:
             link.close()
-        Execution(program, judge, limits, deadline_s=order["deadline_s"], before=before).finish(
-            self._agents
-        )
+        Execution(
+            program,
+            judge,
+            limits,
+            deadline_s=order["deadline_s"],
+            before=before,
+            has_own_end=order["link"] == "pipes",
+        ).finish(self._agents)
         _close(beside)
         for run in (program, judge):
             os.close(run.artifact_fd)

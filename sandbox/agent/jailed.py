@@ -169,6 +169,11 @@ class JailedRun:
         return bool(self._words)
 
     @property
+    def has_ended_well(self) -> bool:
+        """Whether its first process has, with exit status 0."""
+        return self._words.startswith(b"end 0 ")
+
+    @property
     def init_pid(self) -> int:
         """Process id of its jail's init; 0 once that has gone."""
         with open(f"/proc/self/fdinfo/{self._pidfd}", encoding="ascii") as info:

@@ -251,10 +251,12 @@ def program_names(judge: Judge, code: Code) -> dict[str, Any]:
     if code.entry_point is not None and "." not in code.entry_point:
         found[code.entry_point] = judge.find(code.entry_point)
     program = judge.module("solution") if wanted else None
+    lacking = 0
     for name in wanted:
         if name not in found and not name.startswith("__"):
             try:
                 found[name] = getattr(program, name)
             except AttributeError:  # the test code will say so, if it ever gets there
-                continue
+                lacking += 1
+    judge.uses = lacking + sum(not is_remote(value) for value in found.values())
     return found

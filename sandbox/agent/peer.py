@@ -203,8 +203,14 @@ class Peer:
                 if number not in self._stand_ins:
                     values = codec.decode(arguments[0]) if arguments else ()
                     self._stand_ins[number] = stand_in(self, number, self._classes[kind], values)
+                    if self._classes[kind].__name__ == "coroutine":  # asyncio wants a real one
+                        self._stand_ins[number] = self._waiting(number)
                 return self._stand_ins[number]
         raise BadValue("a handle of no known form")
+
+    async def _waiting(self, number: int) -> Any:
+        """Runs to its end over there, where its event loop is."""
+        return self.request("await", number)
 
     def _learn(self, number: int, name: str, bases: list[Any], special: list[str]) -> None:
         kinds = tuple(

@@ -124,12 +124,6 @@ class Remote:
     def __hash__(self) -> int:
         return hash(_place(self)[1])
 
-    def __await__(self) -> Any:
-        """A coroutine runs to its end over there."""
-        ends, number = _place(self)
-        return ends.request("await", number)
-        yield
-
 
 def _place(value: Any) -> tuple[Ends, int]:
     place: tuple[Ends, int] = object.__getattribute__(value, "__dict__")["_place"]
@@ -148,6 +142,7 @@ def remote_class(
     if not name.isidentifier():
         raise ValueError("a class without a name")
     namespace = {method: _forward(method) for method in special if method in _FORWARDED}
+    namespace["__module__"] = "remote"
     if not any(issubclass(base, Remote) for base in bases):
         bases = (Remote, *bases)
     made = type.__new__(RemoteClass, name, bases, namespace, is_ours=True)

@@ -102,7 +102,7 @@ class Program(Peer):
             case "find":
                 return driver.find(self._loaded("solution"), *arguments)
             case "names":
-                return [name for name in vars(subject) if not name.startswith("_")]
+                return _public_names(subject)
             case "data":
                 return _data(subject)
         return super().perform(operation, subject, arguments, keywords)
@@ -120,6 +120,15 @@ class Program(Peer):
     def is_plain(self, kind: type) -> bool:
         """A class that the tests hold is wanted for its methods; of others the data counts."""
         return id(kind) not in self._numbers
+
+
+def _public_names(module: ModuleType) -> list[str]:
+    """What `from module import *` takes, but for the modules that both sides have."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    ]
 
 
 def _data(value: Any) -> Any:

@@ -5,6 +5,8 @@ Passed is what ran to its end and passed: skipped, expected to fail and deselect
 """
 
 import builtins
+import importlib
+import os
 import sys
 import unittest
 from types import ModuleType
@@ -92,11 +94,11 @@ class _Result(unittest.TestResult):
 
 def run_pytest(judge: Judge, report: Report, code: Code) -> None:
     """Run every test that pytest collects from the code."""
-    import pytest
-
+    pytest = importlib.import_module("pytest")
     for name, value in program_names(judge, code).items():
         if not hasattr(builtins, name):  # pytest imports the code itself
             setattr(builtins, name, value)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # looking for some takes a while
     plugin = _Plugin(judge, report)
     options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--tb=no", code.file]
     pytest.main([*options, "-x"] if code.is_fail_fast else options, plugins=[plugin])
@@ -111,6 +113,7 @@ class _Plugin:
         self._judge = judge
         self._report = report
         self._numbers: dict[str, int] = {}
+        self._ended_by: BaseException | None = None
         self.trouble: BaseException | None = None
 
     def pytest_collection_finish(self, session: Any) -> None:
@@ -131,15 +134,25 @@ class _Plugin:
         """After what clears up."""
         self._judge.end_test()
 
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
+        """Keep what ended a phase of a test; pytest makes the report."""
+        self._ended_by = None if call.excinfo is None else call.excinfo.value
+
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Each test has three phases."""
-        outcome = {"passed": "passed", "skipped": "skipped"}.get(report.outcome, "failed")
-        if hasattr(report, "wasxfail"):
-            outcome = "skipped"
-        if outcome == "passed" and (report.when != "call" or self._judge.link.is_broken):
-            outcome = "error" if self._judge.link.is_broken else ""
-        if outcome == "failed" and report.when != "call":
-            outcome = "error"
-        if outcome:
-            number = self._numbers[report.nodeid]
-            self._report.record(number, outcome, str(report.longrepr or ""))  # type: ignore[arg-type]
+        """Each test has three phases; it has passed if its own call did and no other failed."""
+        number, error = self._numbers[report.nodeid], self._ended_by
+        message = "" if error is None else words(error)
+        if report.skipped or hasattr(report, "wasxfail"):
+            self._report.record(number, "skipped", message or "expected to fail")
+        elif report.failed:
+            is_failure = report.when == "call" and _is_failure(error)
+            self._report.record(number, "failed" if is_failure else "error", message)
+        elif self._judge.link.is_broken:
+            self._report.record(number, "error", "the program had ended")
+        elif report.when == "call":
+            self._report.record(number, "passed")
+
+
+def _is_failure(error: BaseException | None) -> bool:
+    """Whether the test says so, as against something that went wrong in it."""
+    return isinstance(error, AssertionError) or type(error).__module__ == "_pytest.outcomes"

@@ -36,10 +36,10 @@ def judge(
         if side.missing is not None or not side.uses or _is_ours(error, side):
             report.fault(f"the test code fails by itself: {message}")
             return
-    if not side.uses and not side.link.is_broken:
-        report.fault("the test code never uses the program")
-    elif not message and report.is_empty():
+    if not message and report.is_empty():
         report.fault("the test code holds no test")
+    elif not side.uses and not side.link.is_broken:
+        report.fault("the test code never uses the program")
     else:
         report.finish(sorted(side.flags), message)
 

@@ -35,7 +35,7 @@ _PRELOAD = """
 """
 
 _JUDGE_PRELOAD = """
-    unittest unittest.mock unittest.runner
+    unittest unittest.mock unittest.runner pytest _pytest.assertion.rewrite _pytest.python_api
 """
 
 _REHEARSAL = b"""
@@ -61,10 +61,8 @@ _kill = os.kill
 
 def warm_up(libraries: Sequence[str] = (), *, for_judge: bool = False) -> None:
     """Import what programs commonly use, and touch what every run touches."""
-    for name in (_PRELOAD + _JUDGE_PRELOAD if for_judge else _PRELOAD).split():
-        importlib.import_module(name)
-    for name in libraries:
-        with contextlib.suppress(ImportError):  # a host may not have it
+    for name in (*_PRELOAD.split(), *(_JUDGE_PRELOAD.split() if for_judge else ()), *libraries):
+        with contextlib.suppress(ImportError):  # a host may lack some
             importlib.import_module(name)
     _hide_ourselves()
     for _ in range(3):

@@ -38,23 +38,32 @@ def host_root() -> Path:
     etc, links = _etc(), _links()
     name = f"slot-{_digest(etc, links)}"
     place = _cache() / name
-    if place.is_dir():
-        return place
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="making-", dir=place.parent) as folder:
-        made = Path(folder, name)
-        _lay_out(made, etc, links)
-        try:
-            made.rename(place)
-        except OSError:  # somebody else was faster
-            if not place.is_dir():
-                raise
+    try:
+        if not place.is_dir():
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(place, etc, links)
+    except OSError as error:
+        raise SandboxUnavailable(
+            f"a slot's root cannot be made in {place.parent} ({error}): set XDG_CACHE_HOME to a "
+            "directory that can be written to"
+        ) from error
     return place
 
 
 def keeper_of(root: Path) -> Path:
     """The program that starts a slot in `root`."""
     return root / "opt/rulegrade/box"
+
+
+def _make(place: Path, etc: dict[str, bytes], links: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="making-", dir=place.parent) as folder:
+        made = Path(folder, place.name)
+        _lay_out(made, etc, links)
+        try:
+            made.rename(place)
+        except OSError:  # somebody else was faster
+            if not place.is_dir():
+                raise
 
 
 def _check_python() -> None:
@@ -102,7 +111,7 @@ def _sources() -> dict[str, bytes]:
 
 
 def _digest(etc: dict[str, bytes], links: dict[str, str]) -> str:
-    digest = hashlib.sha256(repr((links, Path(__file__).read_bytes())).encode())
+    digest = hashlib.sha256(repr((os.uname().machine, links, Path(__file__).read_bytes())).encode())
     for name, content in sorted({**etc, **_sources()}.items()):
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
@@ -156,7 +165,7 @@ def _add_agent(ours: Path) -> None:
     for name, content in _sources().items():
         place = package / "agent" if name.endswith(".py") else ours
         (place / name).write_bytes(content)
-    _compile("-shared", "-fPIC", "-o", ours / "jail.so", ours / "jail.c")
+    _compile("-DDENY_MEMFD", "-shared", "-fPIC", "-o", ours / "jail.so", ours / "jail.c")
     _compile("-o", ours / "box", ours / "box.c")
     compileall.compile_dir(package, quiet=1)
 

@@ -1,11 +1,12 @@
 """Hostile programs end in the verdict they deserve, and their neighbours lose nothing by them."""
 
 import asyncio
+from collections.abc import Collection
 
 import pytest
 
 from sandbox import PooledSandbox, Program, Submission, TestCase
-from tests.sandbox.sandbox_cases import Row, read_attacks, submission_of
+from tests.sandbox.sandbox_cases import Row, need_language, read_attacks, submission_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,8 +25,9 @@ BOMBS = (
     "row", [pytest.param(row, id=f"{row['category']}-{row['id']}") for row in ATTACKS]
 )
 async def test_an_attack_ends_in_its_verdict(
-    sandbox: PooledSandbox, deadline: float, row: Row
+    sandbox: PooledSandbox, languages: Collection[str], deadline: float, row: Row
 ) -> None:
+    need_language(row, languages)
     judgement = await sandbox.judge(submission_of(row), deadline=deadline)
     assert judgement.verdict in row["verdict"], (row["why"], judgement)
 

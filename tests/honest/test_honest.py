@@ -1,17 +1,20 @@
 """Programs that other judges refuse wrongly are accepted here."""
 
+from collections.abc import Collection
+
 import pytest
 
 from sandbox import Limits, PooledSandbox, Program, Submission, TestCase, Verdict
-from tests.sandbox.sandbox_cases import Row, read, submission_of
+from tests.sandbox.sandbox_cases import Row, need_language, read, submission_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in read("honest.jsonl")])
 async def test_an_honest_program_is_accepted(
-    sandbox: PooledSandbox, deadline: float, row: Row
+    sandbox: PooledSandbox, languages: Collection[str], deadline: float, row: Row
 ) -> None:
+    need_language(row, languages)
     judgement = await sandbox.judge(submission_of(row), deadline=deadline)
     assert judgement.verdict is Verdict.CORRECT, (row["why"], judgement)
 

@@ -16,7 +16,17 @@ from tests.live_service import LiveService, live_service
 PAGE = (Path(__file__).parents[2] / "docs/api.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```sh\n(curl .*?)```\n\n```json\n(.*?)```", PAGE, re.DOTALL)
 HERE = "http://127.0.0.1:8000"
-VARYING = {"request_id", "version", "semantics", "elapsed_ms", "timing_ms", "reason", "details"} | {
+VARYING = {
+    "batch_id",
+    "digest",
+    "request_id",
+    "version",
+    "semantics",
+    "elapsed_ms",
+    "timing_ms",
+    "reason",
+    "details",
+} | {
     "cpu_ms",
     "wall_ms",
     "memory_kb",
@@ -49,7 +59,7 @@ def steady(answer: Any) -> Any:
 
 
 def test_the_page_has_examples() -> None:
-    assert len(EXAMPLES) == PAGE.count("```sh\n") == 8
+    assert len(EXAMPLES) == PAGE.count("```sh\n") == 10
 
 
 @pytest.mark.parametrize(("command", "promised"), EXAMPLES, ids=range(len(EXAMPLES)))

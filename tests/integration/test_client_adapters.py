@@ -238,11 +238,10 @@ async def test_areal_gets_a_float() -> None:
     assert await areal.reward_fn_async("8/2?", RIGHT, [1], [2], answer="4") == 1.0
 
 
-async def test_rubric_functions_have_names_and_weights(service: LiveService) -> None:
-    weights = {"math": 1.0, "format": 0.1}
-    functions, factors = verifiers.rubric(weights, url=service.url, verifiers="r1-zero")
-    assert [function.__name__ for function in functions] == list(weights)
-    assert factors == [1.0, 0.1]
+async def test_rubric_functions_have_the_components_names(service: LiveService) -> None:
+    names = ["math", "format"]
+    functions = verifiers.component_functions(names, url=service.url, verifiers="r1-zero")
+    assert [function.__name__ for function in functions] == names
     messages = [{"role": "assistant", "content": RIGHT}]
     prompt = [{"role": "user", "content": "What is 8/2?"}]
     scores = [await f(completion=messages, answer="4", prompt=prompt) for f in functions]

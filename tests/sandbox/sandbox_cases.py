@@ -1,8 +1,11 @@
 """Reads the labelled cases of tests/data."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from sandbox import Limits, Program, Submission, TestCase
 
@@ -14,6 +17,12 @@ Row = dict[str, Any]
 def read(name: str) -> list[Row]:
     lines = (DATA / name).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+def need_language(row: Row, languages: Collection[str]) -> None:
+    """Skip a row whose language this host has not, or not whole."""
+    if row["language"] not in languages:
+        pytest.skip(f"this host has no whole {row['language']}")
 
 
 def submission_of(row: Row) -> Submission:

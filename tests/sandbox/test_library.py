@@ -102,7 +102,9 @@ def test_closing_ends_the_calls_of_other_threads(built: None) -> None:
 
 def test_ctrl_c_ends_the_program_and_leaves_the_sandbox_usable(built: None) -> None:
     code = """
+import signal
 from sandbox import Limits, Sandbox
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it for background jobs
 with Sandbox(slots=1) as sandbox:
     print("up", flush=True)
     try:

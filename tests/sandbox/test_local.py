@@ -173,6 +173,15 @@ async def test_a_host_without_a_compiler_is_told_which_package_to_install(tmp_pa
     assert "apt-get install gcc libc6-dev" in done.stderr
 
 
+async def test_a_cache_that_cannot_be_written_is_our_failure_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "taken"))
+    with pytest.raises(SandboxUnavailable, match="set XDG_CACHE_HOME"):
+        await LocalSandbox().start()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, which needs root")
 async def test_a_plain_user_without_a_delegated_cgroup_gets_the_weaker_level(
     tmp_path: Path, plain_user_command: list[str]

@@ -8,10 +8,10 @@ that `collect_trajectories` may drop the group (a group of None is dropped).
 from collections.abc import Sequence
 from typing import Any
 
-from atroposlib.envs.reward_fns.registry import (  # type: ignore[import-not-found]  # its own
+from atroposlib.envs.reward_fns.registry import (
     registry,
 )
-from atroposlib.envs.reward_fns.reward_function import (  # type: ignore[import-not-found]  # its own
+from atroposlib.envs.reward_fns.reward_function import (
     RewardFunction,
 )
 

@@ -8,7 +8,7 @@ open-instruct's own remote verifier would score 0.
 
 from typing import Any
 
-from open_instruct.ground_truth_utils import (  # type: ignore[import-not-found]  # the trainer's own
+from open_instruct.ground_truth_utils import (
     VerificationResult,
     VerifierFunction,
 )

@@ -13,7 +13,7 @@ from reward_client.wire import Result
 
 def reward_fn(task_info: dict[str, Any], action: Any) -> Any:
     """rLLM's RewardOutput for one action. Raises where there is no reward."""
-    from rllm.rewards.reward_types import (  # type: ignore[import-not-found]  # the trainer's own
+    from rllm.rewards.reward_types import (
         RewardOutput,
     )
 

@@ -10,7 +10,7 @@ hold `verifiers`. A step without a reward raises: SkyRL cannot leave one out.
 
 from typing import Any
 
-from skyrl_gym.envs.base_text_env import (  # type: ignore[import-not-found]  # the trainer's own
+from skyrl_gym.envs.base_text_env import (
     BaseTextEnv,
     BaseTextEnvStepOutput,
 )

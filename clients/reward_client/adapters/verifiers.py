@@ -1,16 +1,13 @@
 """
-verifiers: a reward for v1's tasks, and functions with weights for the Rubric of earlier versions.
-
-v1, by configuration alone:
+verifiers: a reward for v1's tasks by configuration alone, and functions for earlier versions.
 
     [orchestrator.train.source.env.taskset.task.rewards.rulegrade]
     fn = "reward_client.adapters.verifiers:task_reward"
 
-before v1: `vf.Rubric(*rubric({"math": 1.0, "format": 0.1}))`. What raises makes an errored trace,
-which prime-rl leaves out.
+What raises makes an errored trace, which prime-rl leaves out. Before v1: `verifiers_rubric.py`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from reward_client.adapters.labels import item_of
@@ -24,21 +21,20 @@ RewardFunction = Callable[..., Awaitable[float]]
 async def task_reward(task: Any, trace: Any) -> float:
     """The reward of a v1 trace's last reply, against the fields of its task's data."""
     remote = shared_remote({})
-    row = task.data.model_dump()
+    data = getattr(task, "data", task)  # verifiers gives a plugged function the data alone
+    row = data.model_dump()
     row |= row.get("row") or row.get("info") or {}
     item = item_of(trace.last_reply, row, remote.verifiers, data_source=row.get("data_source"))
     return reward(await remote.score_one_async(item))
 
 
-def rubric(
-    weights: Mapping[str, float], **options: Any
-) -> tuple[list[RewardFunction], list[float]]:
-    """`funcs` and `weights` of a Rubric, one function a component; `reward` is the sum of all.
+def component_functions(names: Iterable[str], **options: Any) -> list[RewardFunction]:
+    """One function a component; `reward` is the sum of all.
 
     `options` are those of RemoteRewards.
     """
     remote = RemoteRewards(**options)
-    return [_component(name, remote) for name in weights], list(weights.values())
+    return [_component(name, remote) for name in names]
 
 
 def _component(name: str, remote: RemoteRewards) -> RewardFunction:
