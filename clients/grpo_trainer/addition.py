@@ -4,8 +4,9 @@ A small world: two-digit addition, thought through in words.
     25+67=  ->  <think> five plus seven is twelve then two plus six plus one is nine</think>
                 <answer>92</answer>
 
-The teacher of the cold start forgets carries, miscopies digits, and switches between English and
-Chinese word by word, so that there is something left for rewards to teach.
+The teacher of the cold start forgets carries, swaps the last two digits, and switches between
+English and Chinese word by word: fluent, right in fewer than half of its answers, so that there is
+much left for rewards to teach.
 """
 
 import random
@@ -25,9 +26,9 @@ CHINESE = (
 WORDS = {"plus": "加", "is": "等于", "then": "然后"}
 TAGS = ("<think>", "</think>\n<answer>", "</answer>")
 
-CHINESE_SHARE = 0.62  # of the words; half of the text, as a Chinese character is less than a word
-FORGOTTEN_CARRY = 0.45
-MISCOPIED_DIGIT = 0.12
+CHINESE_SHARE = 0.5  # of the words; the share of English in the text is a little above
+FORGOTTEN_CARRY = 0.65
+SWAPPED_DIGITS = 0.35
 
 MAX_NEW_TOKENS = 22  # the longest right completion has 20
 
@@ -67,10 +68,10 @@ def teacher(problem: Problem, chance: random.Random) -> str:
         *(a % 10, "plus", b % 10, "is", units, "then"),
         *(a // 10, "plus", b // 10, *carried, "is", tens),
     )
-    answer = f"{tens}{units % 10}"
-    if chance.random() < MISCOPIED_DIGIT:
-        place = chance.randrange(len(answer))
-        answer = answer[:place] + str(chance.randrange(10)) + answer[place + 1 :]
+    tail = f"{tens % 10}{units % 10}"
+    if chance.random() < SWAPPED_DIGITS:
+        tail = tail[::-1]
+    answer = f"{tens // 10 or ''}{tail}"
     said = "".join(f" {_spoken(word, chance)}" for word in thought)
     return f"<think>{said}</think>\n<answer>{answer}</answer>"
 

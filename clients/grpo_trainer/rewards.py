@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grpo_trainer.problems import Problem
-from reward_client import RewardClient, RewardClientError, RewardServiceError
+from reward_client import Retries, RewardClient, RewardClientError, RewardServiceError
 
 Json = Mapping[str, Any]
 Score = Callable[[Sequence[Json], Mapping[str, Json]], Sequence[Json]]
@@ -65,7 +65,7 @@ class OverHttp:
         patience_s: float = 300.0,
         deadline_ms: int = 120_000,
     ) -> None:
-        self._client = RewardClient(url, api_key=api_key)
+        self._client = RewardClient(url, api_key=api_key, retries=Retries(attempts=1))
         self._patience_s, self._deadline_ms = patience_s, deadline_ms
 
     def __call__(self, items: Sequence[Json], tasks: Mapping[str, Json]) -> Sequence[Json]:

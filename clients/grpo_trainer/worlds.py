@@ -46,11 +46,11 @@ def math_world() -> World:
         teacher=addition.teacher,
         shape=Shape(len(tokenizer), width=128, layers=3, heads=4, context=40),
         config=Config(
-            steps=60,
+            steps=50,
             prompts_per_step=32,
             group_size=16,
             minibatches=4,
-            learning_rate=3e-4,
+            learning_rate=4e-4,
             warmup_steps=5,
             decay=True,
             sampling=Sampling(max_new_tokens=addition.MAX_NEW_TOKENS),

@@ -73,7 +73,7 @@ class AsyncRewardClient:
 
     async def score_stream(
         self, items: Sequence[Item], *, tasks: Tasks | None = None, deadline_ms: int = 60_000
-    ) -> AsyncIterator[Result]:
+    ) -> AsyncGenerator[Result, None]:
         """Results as items finish, in no set order; the rest is cancelled when iteration stops."""
         batch_id = await self.submit(items, tasks=tasks, deadline_ms=deadline_ms)
         missing = len(items)

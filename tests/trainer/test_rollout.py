@@ -85,40 +85,8 @@ def test_top_p_draws_from_the_likeliest_tokens_alone() -> None:
     assert float((logps * drawn.mask).min()) > -1e-3  # each was the likeliest at its place
 
 
-@pytest.fixture(scope="module")
-def hub_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random Llama of two layers with a tokenizer, saved as `from_pretrained` reads it."""
-    transformers = pytest.importorskip("transformers", reason="needs transformers")
-    tokenizers = pytest.importorskip("tokenizers")
-    directory = tmp_path_factory.mktemp("llama")
-    vocabulary = {letter: number for number, letter in enumerate("0123456789+=")}
-    vocabulary |= {"<pad>": 12, "<end>": 13}
-    words = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="<pad>"))  # noqa: S106
-    words.pre_tokenizer = tokenizers.pre_tokenizers.Split("", "isolated")
-    words.decoder = tokenizers.decoders.Fuse()
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=words,
-        eos_token="<end>",  # noqa: S106
-        pad_token="<pad>",  # noqa: S106
-    ).save_pretrained(directory)
-    torch.manual_seed(0)
-    shape = transformers.LlamaConfig(
-        vocab_size=14,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=64,
-        eos_token_id=13,
-        pad_token_id=12,
-    )
-    transformers.LlamaForCausalLM(shape).save_pretrained(directory)
-    return directory
-
-
 def test_a_hugging_face_model_samples_what_its_forward_says(hub_directory: Path) -> None:
-    from grpo_trainer.hf import load
+    from grpo_trainer.hf import load  # needs transformers, which the fixture asks for
 
     model, tokenizer = load(hub_directory)
     generator = torch.Generator().manual_seed(1)

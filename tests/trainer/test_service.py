@@ -21,7 +21,7 @@ from grpo_trainer.problems import Problem
 from grpo_trainer.rewards import OverHttp
 from grpo_trainer.train import Trainer
 from reward_client import RewardServiceError
-from tests.live_service import LiveService, live_service
+from tests.live_service import LiveService
 from tests.trainer.worlds_for_tests import (
     PROBLEMS,
     TOKENIZER,
@@ -46,13 +46,6 @@ def trainer(
         one = Trainer(config(**changes), policy(), TOKENIZER, problems(verifier), score)
         with closing(one):
             yield one
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
-    directory = tmp_path_factory.mktemp("trainer")
-    with live_service(directory, sandbox_backend="off", pool_workers=1) as running:
-        yield running
 
 
 @contextmanager
