@@ -54,7 +54,7 @@ VERBS = {
 DEMOS = ("math", "code")
 OVER_HTTP = ("service", "corpora", "sandbox")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages", "trainer")
+BENCHMARKS = (*OVER_HTTP, "queue", "capacity", "rules", "math_answers", "languages", "trainer")
 
 
 def main() -> int:
