@@ -188,6 +188,15 @@ def test_dynamic_sampling_replaces_groups_that_teach_nothing() -> None:
     assert max(stats["dead_groups"] for stats in refilled) == 0
 
 
+def test_when_no_group_teaches_the_policy_stays_as_it_is() -> None:
+    one = trainer(config(refills=2), lambda items, tasks: [result(1.0) for _ in items])
+    before = fingerprint(one.policy)
+    (stats,) = steps(one, 1)
+    assert stats["groups"] == 0
+    assert one.position == 3 * CONFIG.prompts_per_step
+    assert fingerprint(one.policy) == before
+
+
 def test_two_processes_take_the_steps_of_one() -> None:
     """The script compares; its status says whether the ranks agree with one process."""
     ended = subprocess.run(
