@@ -47,13 +47,14 @@ VERBS = {
     "run": "score examples/batch.jsonl over HTTP, then keep serving",
     "test": "run every check and every test; further arguments go to pytest",
     "check": "run lint, layer rules and types",
+    "faults": "break a running service in every way we know, and print what that did",
     "demo": "train a small policy on the rewards of a running service, beside its controls",
     "bench": "measure one part on this machine; further arguments go to the measurement",
 }
 DEMOS = ("math", "code")
 OVER_HTTP = ("service", "corpora", "sandbox")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages", "trainer")
+BENCHMARKS = (*OVER_HTTP, "queue", "capacity", "rules", "math_answers", "languages", "trainer")
 
 
 def main() -> int:
@@ -90,7 +91,7 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     )
     parsers["bench"].add_argument("part", nargs="?", choices=BENCHMARKS, default="service")
     options, rest = parser.parse_known_args()
-    if rest and options.verb not in ("test", "bench"):
+    if rest and options.verb not in ("test", "bench", "faults"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
     return options, rest
 
@@ -102,6 +103,9 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
         return _test_peers(bin_dir, rest) if options.peers else _test(bin_dir, rest)
     if options.verb == "setup":
         return 0
+    if options.verb == "faults":
+        ensure_redis(TOOLS, log=LOG)
+        return _call(bin_dir / "python", "-m", "tests.faults.run", *rest)
     if options.verb == "demo":
         return _demo(options, bin_dir)
     measure: list[Path | str] = (

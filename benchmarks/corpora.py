@@ -27,7 +27,10 @@ def main() -> None:
     parser.add_argument("--math-rows", type=int, default=500)
     options = parser.parse_args()
     with httpx.Client(base_url=options.url, timeout=660, trust_env=False) as client:
-        compare(client, "programs", *programs(rows(options.data / "code_tasks.jsonl")))
+        listed = client.get("/v1/languages").raise_for_status().json()["languages"]
+        held = {language["name"] for language in listed}
+        compare(client, "programs", *programs(rows(options.data / "code_tasks.jsonl"), held))
+        compare(client, "hacks", *hacks(rows(options.data / "code_hacks.jsonl")))
         compare(
             client,
             "mathematics",
@@ -40,23 +43,47 @@ def rows(file: Path) -> list[Json]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
-def programs(tasks: list[Json]) -> tuple[list[Json], list[bool]]:
-    """Reference and wrong solution of every own task on standard input, as items with labels."""
+def programs(tasks: list[Json], held: set[str]) -> tuple[list[Json], list[bool]]:
+    """Reference and wrong solution of every task whose language the service has, with labels."""
     items, labels = [], []
     for task in tasks:
-        if task["source"] != "own" or task["kind"] != "stdin":
+        if task["language"] not in held:
             continue
-        params = {"language": task["language"], "kind": "stdin", "tests": task["tests"]}
         for kind, label in (("reference_solution", True), ("wrong_solution", False)):
-            if task[kind]:
-                items.append(
-                    {
-                        "id": f"{task['id']} {kind}",
-                        "completion": f"```{task['language']}\n{task[kind]}\n```",
-                        "verifiers": [{"name": "code", "params": params}],
-                    }
-                )
+            if task.get(kind):
+                items.append(program(f"{task['id']} {kind}", task["language"], task[kind], task))
                 labels.append(label)
+    return items, labels
+
+
+def program(name: str, language: str, source: str, task: Json) -> Json:
+    """An item with this program; `raw`, as some of them hold fences of their own."""
+    params: Json = {"language": language, "kind": task["kind"], "extract": "raw"}
+    params["limits"] = {"cpu_s": 10.0, "wall_s": 60.0}
+    if task["kind"] in ("stdin", "function"):
+        params["tests"] = task["tests"]
+    else:
+        params |= {"test_code": task["tests_code"], "files": task.get("files") or {}}
+    if task["kind"] in ("function", "assert"):
+        params["entry_point"] = task["entry_point"]
+    verifiers = [{"name": "code", "params": params}]
+    return {"id": name, "completion": source, "verifiers": verifiers}
+
+
+def hacks(rows: list[Json]) -> tuple[list[Json], list[bool]]:
+    """Programs that must not be rewarded, and honest ones, by assertions and by unittest."""
+    items, labels = [], []
+    for row in rows:
+        asserts = row["task"].get("asserts", ())
+        if not asserts:
+            continue
+        function = row["task"]["entry_point"]
+        methods = [f"    def test_{i}(self):\n        {line}\n" for i, line in enumerate(asserts)]
+        suite = f"import unittest\nfrom solution import {function}\nclass T(unittest.TestCase):\n"
+        for kind, code in (("assert", "\n".join(asserts)), ("unittest", suite + "".join(methods))):
+            task = {"kind": kind, "tests_code": code, "entry_point": function}
+            items.append(program(f"{row['id']} {kind}", "python", row["code"], task))
+            labels.append(not row["must_not_pass"])
     return items, labels
 
 

@@ -35,6 +35,7 @@ from sandbox.submission import (
     TestResult,
     Verdict,
 )
+from sandbox.two_box import check_typed_tests
 
 __all__ = [
     "CHECKERS",
@@ -64,6 +65,7 @@ __all__ = [
     "TestCode",
     "TestResult",
     "Verdict",
+    "check_typed_tests",
     "file_names",
     "installed_languages",
     "language_named",

@@ -84,12 +84,10 @@ def _is_settled(progress: Progress, index: int, pair: Pair) -> bool:
         try:
             points = points_of(pair.judge)
         except CheckerFailed:
-            if program.status is Status.OK:
-                return False
-        else:
-            progress.decide(index, program, points, is_forgiven=points == 0.0)
-            return True
-    progress.decide(index, program, 0.0)
+            return False
+        progress.decide(index, program, points, is_forgiven=points == 0.0)
+    else:
+        progress.decide(index, program, 0.0)
     return True
 
 

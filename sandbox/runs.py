@@ -100,8 +100,8 @@ class TestRuns:
                 progress.record(index, run)
 
     async def _stop(self, tests: list[int]) -> None:
-        for index in tests:
-            await self._begun.pop(index).stop()
+        for session in [self._begun.pop(index) for index in tests]:
+            await session.stop()
 
     def _is_over(self) -> bool:
         has_to_end = self._starved is not None or self._failure is not None

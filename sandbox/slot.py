@@ -186,6 +186,8 @@ class AgentSlot:
 
     async def stop(self) -> None:
         """Stop the run that is under way, which then raises RunStopped if it was not over."""
+        if self._is_in_step:  # none is
+            return
         self._stops += 1
         with contextlib.suppress(OSError):  # whoever waits for the run will see it
             await self._stream.write(frames.encode({"op": "stop"}))
@@ -206,7 +208,7 @@ class AgentSlot:
             if order.get(limited):
                 order[by]["processes"] += order[limited]["threads"]
         order["deadline_s"] = left_s - DEADLINE_MARGIN_S
-        patience = min(deadline, time.time() + frames.STARVED * limits.wall_s + REPLY_GRACE_S)
+        patience = min(deadline, time.time() + frames.longest_wall_s(limits.wall_s) + REPLY_GRACE_S)
         facts, outputs = await self._guarded(self._exchange(order, blobs), patience, deadline)
         if "error" in facts:
             self._is_in_step = False

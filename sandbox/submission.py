@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from sandbox.base import Limits, Program, Run
 from sandbox.checkers import Checker
 from sandbox.languages import language_named
+from sandbox.two_box import check_typed_tests
 from sandbox.values import equal, parse_result
 
 
@@ -104,8 +105,8 @@ class CallCase:
 Test = TestCase | CallCase
 
 
-Trust = Literal["two_box", "in_process"]
-"""Where test code runs: in another jail than the program, or in the program's own process."""
+Trust = Literal["two_box"]
+"""Where test code runs: in another jail than the program. There is nothing weaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ class Submission:
         if self.test_code is not None:
             if self.tests or self.scoring == "groups":
                 raise ValueError("test code comes alone, and has no groups")
+            check_typed_tests(self.program.language, self.test_code.kind, self.test_code.source)
             return
         if not self.tests:
             raise ValueError("tests must hold at least one test case")

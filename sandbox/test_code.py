@@ -6,14 +6,15 @@ every planned test has passed.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sandbox.base import CheckerFailed, Limits, Pair, Program, Roles, Run, SandboxError, Status
+from sandbox.base import CheckerFailed, Pair, Program, Roles, Run, SandboxError, Status
 from sandbox.flags import flags_of_source
 from sandbox.patience import prepared
 from sandbox.pool import Session, SlotPool
 from sandbox.submission import Judgement, Submission, TestCode, TestResult, Verdict
+from sandbox.two_box import Uncallable, boxes
 
 MAX_TESTS = 5_000
 MAX_TAIL = 500
@@ -24,6 +25,8 @@ JUDGES_LEAST_MS = 2_000.0
 """And so much at least: to read one large answer takes up to a second."""
 
 _RAN_OUT = (Status.TIME_LIMIT_EXCEEDED, Status.MEMORY_LIMIT_EXCEEDED)
+
+_DO_NOT_FIT = b"the tests do not compile with the types that the program declares"
 
 _VERDICTS = {
     "passed": Verdict.CORRECT,
@@ -58,12 +61,15 @@ class Trial:
     judge: Program
     stdin: bytes = b""
     roles: Roles = Roles()  # noqa: RUF009 (frozen)
+    is_typed_by_program: bool = False
+    """Whether the judge holds signatures of the program's, and may fail to compile with them."""
 
 
 def trial_of(submission: Submission, code: TestCode) -> Trial:
-    """The two sides for this language."""
+    """The two sides for this language. Uncallable if there is nothing that the tests could call."""
     if submission.program.language != "python":
-        raise ValueError(f"test code in {submission.program.language} cannot be run")
+        program, judge = boxes(submission.program, code.source, code.entry_point)
+        return Trial(program, replace(judge, files=code.files), is_typed_by_program=True)
     request = {
         "kind": code.kind,
         "entry_point": code.entry_point,
@@ -84,25 +90,35 @@ async def judge_test_code(
 
     Raises CheckerFailed if the test code fails by itself, SlotLost and DeadlineExceeded.
     """
-    trial = trial_of(submission, code)
+    try:
+        trial = trial_of(submission, code)
+    except Uncallable as reason:
+        return _not_compiled(submission, Run(Status.COMPILE_ERROR, stderr=str(reason).encode()))
     async with prepared(pool, trial.program, deadline) as (session, compiled):
+        if compiled.status is Status.OK:
+            compiled = await _load_judge(session, trial)
         if compiled.status is not Status.OK:
             return _not_compiled(submission, compiled)
-        pair = await _run(session, trial, submission.limits)
+        pair = await session.run_pair(trial.stdin, submission.limits, roles=trial.roles)
     if pair.program.was_starved:
         async with pool.session(trial.program, deadline=deadline, is_alone=True) as session:
             await session.compile()
-            pair = await _run(session, trial, submission.limits.patient())
+            await _load_judge(session, trial)
+            patient = submission.limits.patient()
+            pair = await session.run_pair(trial.stdin, patient, roles=trial.roles)
     if pair.program.was_starved:
         raise SandboxError("the host was too busy to time the tests, even with nothing beside them")
     return _judgement(submission, pair, read_report(pair.judge.result))
 
 
-async def _run(session: Session, trial: Trial, limits: Limits) -> Pair:
+async def _load_judge(session: Session, trial: Trial) -> Run:
     loaded = await session.compile(trial.judge)
-    if loaded.status is not Status.OK:
+    if loaded.was_starved:
+        raise SandboxError("the host was too busy to compile the tests")
+    if loaded.status is not Status.OK and not trial.is_typed_by_program:
         raise CheckerFailed(f"the test code does not compile: {loaded.stderr[:500]!r}")
-    return await session.run_pair(trial.stdin, limits, roles=trial.roles)
+    # Not the compiler's words: they quote the tests.
+    return replace(loaded, stderr=_DO_NOT_FIT) if loaded.status is not Status.OK else loaded
 
 
 def read_report(text: bytes) -> Report:

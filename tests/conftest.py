@@ -21,7 +21,7 @@ from sandbox import (
     installed_languages,
 )
 from sandbox.docker import Engine
-from sandbox.images.build import build_image
+from sandbox.images.build import build_image, image_tag
 
 
 def missing(name: str, reason: str) -> None:
@@ -48,6 +48,17 @@ def built(docker_engine: None) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def docker_sandbox(built: None) -> AsyncIterator[DockerSandbox]:
     async with DockerSandbox(slots=2) as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def full_sandbox(docker_engine: None) -> AsyncIterator[DockerSandbox]:
+    engine = Engine()
+    is_there = engine.has_image(image_tag("full"))
+    engine.close()
+    if not is_there:
+        missing("full-image", "run `rulegrade sandbox build --flavour full` (2.8 GB)")
+    async with DockerSandbox(image_tag("full"), slots=2) as sandbox:
         yield sandbox
 
 

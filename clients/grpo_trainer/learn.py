@@ -74,7 +74,8 @@ class Learner:
         for start in range(0, len(rows), size):
             part = slice(start, start + size)
             more, difference = self._micro(lesson, rows[part], weights[part])
-            sums, drift = sums + more, max(drift, difference)
+            sums = sums + more
+            drift = drift if difference <= drift else difference  # max() would lose a NaN
         return self.ranks.total(sums), float(totals[1]), drift
 
     def _micro(self, lesson: Lesson, rows: Tensor, weights: Tensor) -> tuple[Tensor, float]:

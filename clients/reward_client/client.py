@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -80,7 +80,7 @@ class RewardClient:
 
     def score_stream(
         self, items: Sequence[Item], *, tasks: Tasks | None = None, deadline_ms: int = 60_000
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Results as items finish, in no set order; the rest is cancelled when iteration stops."""
         batch_id = self.submit(items, tasks=tasks, deadline_ms=deadline_ms)
         missing = len(items)

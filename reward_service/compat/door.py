@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 
-from reward_service.api.keys import require_this_key
+from reward_service.api.keys import key_of, require_this_key
 from reward_service.api.presence import while_present
 from reward_service.compat.labels import Labels
 from reward_service.engine import Engine
@@ -106,7 +106,7 @@ async def decide(request: Request, items: Sequence[Item], *, within_s: float) ->
 
     async def score(left: Sequence[Item], now: float, left_ms: int) -> list[Result]:
         batch = RewardRequest(deadline_ms=left_ms, items=list(left))
-        return (await engine.score(batch, received=now)).results
+        return (await engine.score(batch, received=now, key=key_of(request))).results
 
     due = request.state.received + _hold_s(request, within_s)
     return await while_present(request, _patiently(numbered, score, _undecided, due))

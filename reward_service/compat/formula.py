@@ -27,6 +27,16 @@ _FUNCTIONS: Mapping[str, Callable[..., float]] = {
 }
 
 
+_UNREADABLE = (
+    ArithmeticError,
+    RecursionError,
+    SyntaxError,
+    SystemError,  # CPython 3.11 miscounts its depth after a text that was too deep
+    TypeError,
+    ValueError,
+)
+
+
 class BadFormula(Exception):
     """It cannot be read, or not be calculated with these values."""
 
@@ -36,7 +46,7 @@ def calculate(formula: str, values: Mapping[str, float]) -> float:
     try:
         tree = ast.parse(formula[:MAX_FORMULA].replace("^", "**").strip(), mode="eval")
         result = float(_value(tree.body, values))
-    except (SyntaxError, ArithmeticError, ValueError, TypeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise BadFormula(str(error)) from error
     if not math.isfinite(result):
         raise BadFormula("the result is not finite")

@@ -5,7 +5,9 @@ Its client scores 0 for whatever is no 200, and cannot be told to leave a sample
 least shows in its log. Tests as a pickle are refused: reading one would run it in the service.
 """
 
+import ast
 import json
+import re
 from typing import Annotated, Any
 
 from fastapi import Request
@@ -20,6 +22,8 @@ from reward_service.schemas import Result
 
 MAX_TESTS = 1_000
 DEFAULT_MB = 512
+
+_DEFINITION = re.compile(r"^(?:async )?(?:def|class) ([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE)
 
 router = foreign_router()
 
@@ -41,6 +45,14 @@ async def test_program_stdio(request: Request, labels: CurrentLabels) -> dict[st
     body = await read(request, _BODY)
     tests = [_stdin_test(test) for test in _listed(body.tests)]
     each = [{"kind": "stdin", "tests": [test]} for test in tests]
+    return await _answer(request, labels, body, each)
+
+
+@router.post("/test_program")
+async def test_program(request: Request, labels: CurrentLabels) -> dict[str, Any]:
+    """Run every assertion, in a jail of its own beside the program's."""
+    body = await read(request, _BODY)
+    each = [_assertion(test, body.program) for test in _listed(body.tests)]
     return await _answer(request, labels, body, each)
 
 
@@ -79,6 +91,20 @@ def _stdin_test(test: Any) -> dict[str, str]:
     if not isinstance(test, dict) or not {"input", "output"} <= test.keys():
         raise BadTask("tests", "a test on standard input has `input` and `output`")
     return {"input": str(test["input"]), "output": str(test["output"])}
+
+
+def _assertion(test: Any, program: str) -> dict[str, Any]:
+    """Parameters of `code` for code that knows the program's functions by their bare names."""
+    if not isinstance(test, str):
+        raise BadTask("tests", "a test of /test_program is text, for example `assert f(1) == 2`")
+    try:
+        called = [n.id for n in ast.walk(ast.parse(test)) if isinstance(n, ast.Name)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise BadTask("tests", "a test is no Python") from None
+    defined = set(_DEFINITION.findall(program))
+    names = ", ".join(dict.fromkeys(name for name in called if name in defined))
+    imports = f"from program import {names}\n" if names else ""
+    return {"kind": "assert", "test_code": imports + test}
 
 
 def _seconds(result: Result) -> float:

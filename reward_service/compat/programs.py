@@ -10,7 +10,7 @@ from reward_service.run_schemas import RunSpec
 from sandbox import MAX_LIMITS
 
 OUTPUT_KB = 16_384
-WAITING_S = 10.0
+WAITING_S = 5.0
 
 
 def limits(timeout_s: float, memory_mb: float) -> dict[str, Any]:

@@ -82,7 +82,6 @@ class Execution:
         self._jails = [program] if judge is None else [program, judge]
         self._limits = limits
         self._deadline_s = deadline_s
-        self._patience_s = frames.STARVED * limits["wall_s"]
         self._before = before
         self._judge_init = 0 if judge is None else judge.init_pid
         self._next_look = time.monotonic() + TICK_MS / 1e3
@@ -137,6 +136,8 @@ class Execution:
         elapsed, limits = self._program.elapsed_s(), self._limits
         facts = self._program.facts
         facts.memory_kb = max(facts.memory_kb, self._before.memory_kb())
+        # The most that was seen: a process that has ended takes its waiting with it.
+        facts.waited_for_cpu_ms = max(facts.waited_for_cpu_ms, waited_for_cpu_ms(agents))
         processes = self._before.processes(len(self._jails))
         facts.most_processes = max(facts.most_processes, processes)
         allowance_mb = 0 if self._judge is None else JUDGE_MEMORY_MB
@@ -150,12 +151,14 @@ class Execution:
         elif elapsed > self._deadline_s:
             self._kill("deadline")
         # The program waits while the judge computes.
-        elif elapsed > limits["wall_s"] + self._judge_cpu_ms / 1e3:
-            facts.waited_for_cpu_ms = waited_for_cpu_ms(agents)
-            # While the host runs others, the program's clock stands still.
-            own_s = elapsed - (facts.waited_for_cpu_ms + self._judge_cpu_ms) / 1e3
-            if own_s > limits["wall_s"] or elapsed > self._patience_s:
-                self._kill("wall")
+        elif elapsed - self._judge_cpu_ms / 1e3 > self._wall_s():
+            self._kill("wall")
+
+    def _wall_s(self) -> float:
+        """The limit, while the host runs others the clock standing still."""
+        limit_s = self._limits["wall_s"]
+        starved_s = self._program.facts.waited_for_cpu_ms / 1e3
+        return min(limit_s + starved_s, frames.longest_wall_s(limit_s))
 
     def _kill(self, reason: str) -> None:
         judges_alone = self._judge is not None and self._program.has_ended

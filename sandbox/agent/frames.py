@@ -17,14 +17,21 @@ MAX_HEADER = 1 << 20
 MAX_BLOBS = 1 << 30
 
 STARVED = 5
-"""Factor on the wall-clock limit of a run that has work to do and gets no CPU to do it on: how long
-the agent goes on watching it, and the service waiting for the answer."""
+LONGEST_S = 180.0
 
 Header = dict[str, Any]
 
 
 class BadFrame(Exception):
     """The other end sent something that is no frame."""
+
+
+def longest_wall_s(wall_s: float) -> float:
+    """How long a run with this limit may take that has work to do and no CPU to do it on.
+
+    The agent goes on watching it, and the service waiting for the answer.
+    """
+    return max(wall_s, min(STARVED * wall_s, LONGEST_S))
 
 
 def encode(header: Header, blobs: Sequence[bytes | bytearray] = ()) -> bytes:

@@ -74,13 +74,19 @@ class Judge(Peer):
     def request(self, operation: str, target: int, *arguments: Any, **keywords: Any) -> Any:
         """Have the program do something."""
         self.uses += operation not in ("load", "fork", "end")
-        return super().request(operation, target, *arguments, **keywords)
+        one = self._stand_ins.get(target)
+        was_made = _is_made(one)
+        found = super().request(operation, target, *arguments, **keywords)
+        if found is one and was_made and operation == "op":  # `x += 1` is still what the test made
+            self.made(one)
+        return found
 
     def begin_test(self) -> None:
         """From here on the program is a copy of itself, which the next test will not meet."""
         if not self.link.is_broken:
             theirs = self.request("fork", -1)
-            self._mark = None if theirs is None else (len(self._objects), theirs)
+            if type(theirs) is int:
+                self._mark = (len(self._objects), theirs)
 
     def end_test(self) -> None:
         """Back to the program as it was at `begin_test`."""
@@ -105,14 +111,20 @@ class Judge(Peer):
 
     def may_operate(self, one: Any, operands: tuple[Any, ...]) -> bool:
         """Operands may be what the test expects of `one`, unless the test made it itself."""
-        made = "_is_made" in object.__getattribute__(one, "__dict__")
-        return made or all(is_remote(operand) for operand in operands)
+        return _is_made(one) or all(is_remote(operand) for operand in operands)
 
     def made(self, one: Any) -> Any:
         """Note it."""
         if is_remote(one) and not isinstance(one, type):
             object.__getattribute__(one, "__dict__")["_is_made"] = True
         return one
+
+    def resolve(self, form: list[Any], codec: Codec) -> Any:
+        """What a handle stands for. Once the program gives it back, it is the program's work."""
+        found = super().resolve(form, codec)
+        if _is_made(found):
+            del object.__getattribute__(found, "__dict__")["_is_made"]
+        return found
 
     # ---- what the program may do with objects of the tests
 
@@ -177,6 +189,12 @@ class ModuleStandIn(ModuleType):
 
     def __delattr__(self, name: str) -> None:
         delattr(self.__dict__["__program__"], name)
+
+
+def _is_made(one: Any) -> bool:
+    """Whether the test made it by calling its class, and has had it to itself since."""
+    is_object = is_remote(one) and not isinstance(one, type)
+    return is_object and "_is_made" in object.__getattribute__(one, "__dict__")
 
 
 def _names(program: Any) -> Any:

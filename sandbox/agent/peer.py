@@ -11,12 +11,16 @@ import sys
 import threading
 from typing import Any
 
-from sandbox.agent.codec import BadValue, Codec
+from sandbox.agent.codec import Codec
+from sandbox.agent.forms import BadValue
 from sandbox.agent.link import Link, LinkBroken
 from sandbox.agent.remote import SPECIAL, is_remote, number_of, remote_class, stand_in
 
 MAX_NESTING = 150
 """Requests within requests; a recursive function that crosses at every call gets this deep."""
+
+_SENSELESS = (BadValue, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What reading a message may raise that was written to be misread."""
 
 
 class Peer:
@@ -56,7 +60,7 @@ class Peer:
             kind, changes, form = message
             codec.apply(changes)
             value = codec.decode(form)
-        except (BadValue, ValueError, TypeError) as error:
+        except _SENSELESS as error:
             raise self.link.broken(f"an answer that makes no sense: {error}") from None
         if kind == "x" and isinstance(value, BaseException):
             self.last_raised = value
@@ -81,7 +85,7 @@ class Peer:
             _, operation, target, *body = message
             arguments, keywords = map(codec.decode, body)
             subject = self._objects[target] if target >= 0 else None
-        except (BadValue, ValueError, TypeError, LookupError) as error:
+        except _SENSELESS as error:
             raise self.link.broken(f"a request that makes no sense: {error}") from None
         codec.remember()
         kind, value = self._attempt(operation, subject, arguments, keywords)
@@ -136,7 +140,7 @@ class Peer:
             *message, described, printed = self.link.receive()
             for description in described:
                 self._learn(*description)
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
+        except _SENSELESS as error:
             raise self.link.broken(f"a class that makes no sense: {error}") from None
         self.show(printed)
         return message

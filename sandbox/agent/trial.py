@@ -11,7 +11,10 @@ from sandbox.agent.judging import Code, Judge, ProgramFinder
 from sandbox.agent.link import LinkBroken
 from sandbox.agent.report import Report, words
 
-OURS = os.path.dirname(__file__)
+OURS = tuple(
+    os.path.join(os.path.dirname(__file__), f"{m}.py") for m in ("asserting", "suites", "trial")
+)
+"""Where an exception can only be our own mistake; elsewhere it may be the program's doing."""
 
 RECURSION_LIMIT = 10_000
 """What tests and program do in turns nests deeply."""
@@ -49,5 +52,5 @@ def _is_ours(error: BaseException, side: Judge) -> bool:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    is_here = trace is not None and trace.tb_frame.f_code.co_filename.startswith(OURS)
+    is_here = trace is not None and trace.tb_frame.f_code.co_filename in OURS
     return is_here and error is not side.last_raised

@@ -81,7 +81,9 @@ def test_sandbox_fusion_runs_a_program(service: LiveService) -> None:
 def test_sandbox_fusion_failures_are_the_programs_own(
     service: LiveService, code: str, status: str, code_returned: int | None
 ) -> None:
-    got = answer(service, "/run_code", verl_request(code, stdin=None, run_timeout=1))
+    got = answer(
+        service, "/run_code", verl_request(code, stdin=None, run_timeout=1, compile_timeout=60)
+    )
     assert got["status"] == "Failed"
     assert got["run_result"]["status"] == status
     assert isinstance(got["run_result"]["stdout"], str)
@@ -157,6 +159,33 @@ def test_open_instruct_gets_a_result_for_each_test(service: LiveService, as_text
     assert got["results"] == [1, 0, 0]
     assert len(got["runtimes"]) == 3
     assert all(seconds > 0 for seconds in got["runtimes"])
+
+
+ADD = "def helper(x):\n    return x\n\ndef add(a, b):\n    return helper(a) + b"
+
+
+def test_open_instruct_gets_a_result_for_each_assertion(service: LiveService) -> None:
+    tests = ["assert add(1, 2) == 3", "assert add(1, 2) == 4", "assert add(helper(1), 2) == 3"]
+    got = answer(service, "/test_program", {"program": ADD, "tests": tests})
+    assert got["results"] == [1, 0, 1]
+    assert len(got["runtimes"]) == 3
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("import os\ndef add(a, b):\n    os._exit(0)", id="exit"),
+        pytest.param(
+            "class Yes:\n    def __eq__(self, other):\n        return True\n"
+            "def add(a, b):\n    return Yes()",
+            id="equal-to-all",
+        ),
+        pytest.param("raise SystemExit(0)", id="exit-at-import"),
+    ],
+)
+def test_open_instruct_programs_cannot_pass_by_a_trick(service: LiveService, program: str) -> None:
+    body = {"program": program, "tests": ["assert add(1, 2) == 3"]}
+    assert answer(service, "/test_program", body)["results"] == [0]
 
 
 def test_open_instruct_pickles_are_not_read(service: LiveService) -> None:

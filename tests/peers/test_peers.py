@@ -26,6 +26,11 @@ def test_trl_takes_steps(peer: Peer, service: LiveService) -> None:
     assert any(entry["grad_norm"] > 0 for entry in logged)
 
 
+def test_the_trl_example_trains(peer: Peer, service: LiveService) -> None:
+    told = peer("trl", "trl_example.py", service.url)
+    assert {"rewards/math/mean", "rewards/format/mean"} <= set(told)
+
+
 @pytest.fixture
 def mortal(peers: Path, tmp_path: Path) -> Any:
     with live_service(tmp_path, sandbox_backend="off", pool_workers=1) as running:

@@ -1,6 +1,6 @@
 """Every language compiles, answers, fails and is limited as a judge expects, in its own image."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -16,10 +16,8 @@ from sandbox import (
     Status,
     installed_languages,
 )
-from sandbox.docker import Engine
 from sandbox.images.build import image_tag
 from sandbox.languages import LANGUAGES
-from tests.conftest import missing
 from tests.sandbox.sandbox_cases import Row, read
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -45,17 +43,6 @@ STATUS = {
 
 PATIENT = Limits(cpu_s=10.0, wall_s=60.0)
 SHORT = Limits(cpu_s=1.0, wall_s=60.0)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def full_sandbox(docker_engine: None) -> AsyncIterator[DockerSandbox]:
-    engine = Engine()
-    is_there = engine.has_image(image_tag("full"))
-    engine.close()
-    if not is_there:
-        missing("full-image", "run `rulegrade sandbox build --flavour full` (2.8 GB)")
-    async with DockerSandbox(image_tag("full"), slots=2) as sandbox:
-        yield sandbox
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

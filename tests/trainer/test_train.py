@@ -141,15 +141,14 @@ def test_a_completion_without_a_reward_is_left_out_and_counted() -> None:
     assert fingerprint(one.policy) != before
 
 
-def test_a_rollout_that_its_policy_would_not_have_drawn_is_an_error() -> None:
-    one = trainer()
-
+@pytest.mark.parametrize("factor", [1.1, float("nan")])
+def test_a_rollout_that_its_policy_would_not_have_drawn_is_an_error(factor: float) -> None:
     def tampering(items: Sequence[Json], tasks: Mapping[str, Json]) -> list[dict[str, Any]]:
         with torch.no_grad():
-            one.policy.embedding.weight.mul_(1.1)
+            one.policy.embedding.weight.mul_(factor)
         return sevens(items, tasks)
 
-    one.requests = type(one.requests)(tampering)
+    one = trainer(config(chunks=1), tampering)
     with pytest.raises(DriftError, match="between rollout and training"):
         one.run_step()
 

@@ -59,13 +59,18 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def main(url: str, steps: int, on_error: str, pid: int | None) -> dict[str, Any]:
-    """Train; what came of it."""
+def tiny_model() -> tuple[Any, PreTrainedTokenizerFast]:
+    """A random model of 27 thousand weights, always the same."""
     set_seed(0)
     tokens = tokenizer()
     size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokens), **size, **heads))
+    return LlamaForCausalLM(LlamaConfig(vocab_size=len(tokens), **size, **heads)), tokens
+
+
+def main(url: str, steps: int, on_error: str, pid: int | None) -> dict[str, Any]:
+    """Train; what came of it."""
+    model, tokens = tiny_model()
     rows = [{"prompt": "1+1=", "ground_truth": "2"}] * 4
     functions = reward_funcs(
         ["math", "format", "length"],

@@ -1,5 +1,5 @@
 """
-verl's reward managers call the adapter, loaded as a run's configuration loads it.
+verl's reward managers call the adapter, loaded as the example's configuration loads it.
 
     verl_managers.py URL
 
@@ -9,16 +9,19 @@ Prints what each manager makes of a right and a wrong answer, and of one that ca
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from tensordict import TensorDict
 from verl import DataProto
 from verl.experimental.reward_loop.reward_manager import get_reward_manager_cls
 from verl.trainer.ppo.reward import get_custom_reward_fn
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 RIGHT = "The answer is \\boxed{4}."
 WRONG = "The answer is \\boxed{5}."
 
@@ -33,19 +36,18 @@ class Characters:
 
 
 def configuration(url: str) -> Any:
-    """What the command line of a run would make."""
-    function = {
-        "path": "pkg://reward_client.adapters.verl",
-        "name": "compute_score",
-        "reward_kwargs": {"url": url, "verifiers": [{"name": "math"}]},
-    }
-    reward = {
-        "custom_reward_function": function,
+    """The example's, as a run composes it, with another address and rule."""
+    with initialize_config_dir(str(EXAMPLES), version_base=None):
+        config = compose("verl_grpo")
+    kwargs = {"url": url, "on_error": "raise", "verifiers": {"*": [{"name": "math"}]}}
+    changes = {
+        "custom_reward_function.reward_kwargs": kwargs,
         "timeout": 60.0,
         "max_concurrent": 8,
-        "reward_kwargs": {},
     }
-    return OmegaConf.create({"reward": reward, "data": {"max_response_length": 64}})
+    for name, value in changes.items():
+        OmegaConf.update(config, f"reward.{name}", value, merge=False, force_add=True)
+    return config
 
 
 def sample(text: str, truth: str) -> DataProto:
