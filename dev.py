@@ -174,11 +174,13 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
 
 
 def _test_peers(bin_dir: Path, pytest_arguments: list[str]) -> int:
-    """Try the real trainers, each in its own environment, on a live service."""
+    """Try the real trainers, each in its own environment; their maths is compared with ours."""
     ensure_engine(bin_dir, log=LOG)
     _build_image(bin_dir)
     os.environ[PEERS] = str(prepare_peers(ROOT, TOOLS, log=LOG))
-    return _call(bin_dir / "python", "-m", "pytest", "tests/peers", *pytest_arguments)
+    ensure_trainer(bin_dir, log=LOG)
+    tests = ("tests/peers", "tests/trainer/test_peers.py")
+    return _call(bin_dir / "python", "-m", "pytest", *tests, *pytest_arguments)
 
 
 def _prepare_for_programs(bin_dir: Path) -> None:
