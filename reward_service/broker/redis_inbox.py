@@ -9,7 +9,7 @@ parts, so that one part that kills workers is given up alone, and after three de
 import asyncio
 import random
 import time
-from collections import OrderedDict, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -31,6 +31,7 @@ from reward_service.broker.redis_connection import (
     server_time_s,
 )
 from reward_service.broker.redis_members import Member, announce, withdraw
+from reward_service.broker.redis_texts import SharedTexts
 from reward_service.telemetry import GIVEN_UP, REDELIVERED
 
 GROUP = "workers"
@@ -38,7 +39,6 @@ MAX_DELIVERIES = 3
 DEAD_KEPT = 1_000
 LATE_S = 60.0
 """How long after a job's deadline its results are still tried to be handed in."""
-TEXTS_KEPT_BYTES = 256 * 2**20
 
 log = structlog.stdlib.get_logger("reward_service.broker")
 _Entry = tuple[bytes, Mapping[bytes, bytes]]
@@ -86,7 +86,7 @@ class Inbox(Generic[P, R]):
         self._reclaimed: defaultdict[str, deque[_Entry]] = defaultdict(deque)
         self._results: dict[str, dict[int, bytes]] = {}
         self._finished: set[str] = set()
-        self._texts = _Texts(client, keys)
+        self._texts = SharedTexts(client, keys)
         self._wake = asyncio.Event()
 
     async def start(self) -> None:
@@ -395,43 +395,6 @@ class Inbox(Generic[P, R]):
             is_gone = consumer["idle"] > 3_600_000 or consumer["name"].decode() == self._name
             if is_gone and not consumer["pending"]:
                 await call(self._client, "XGROUP", "DELCONSUMER", key, GROUP, consumer["name"])
-
-
-class _Texts:
-    """Long texts that jobs share, fetched once."""
-
-    def __init__(self, client: "Redis", keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self._bytes = 0
-
-    async def get(self, digests: list[str]) -> Mapping[str, bytes]:
-        """The texts by digest; KeyError when Redis has one no more."""
-        found: dict[str, bytes] = {}
-        for digest in digests:
-            if digest in self._kept:
-                self._kept.move_to_end(digest)
-            else:
-                self._keep(digest, await self._fetch(digest))
-            found[digest] = self._kept[digest]
-        self._shrink()
-        return found
-
-    async def _fetch(self, digest: str) -> bytes:
-        text: bytes | None = await call(self._client, "GET", self._keys.text(digest))
-        if text is None:
-            raise KeyError(digest)
-        return text
-
-    def _keep(self, digest: str, text: bytes) -> None:
-        self._bytes += len(text) if digest not in self._kept else 0
-        self._kept[digest] = text
-
-    def _shrink(self) -> None:
-        while self._bytes > TEXTS_KEPT_BYTES and len(self._kept) > 1:
-            _, text = self._kept.popitem(last=False)
-            self._bytes -= len(text)
 
 
 def _reply(keys: Keys, held: _Held[P], results: Mapping[int, bytes]) -> list[Any]:
