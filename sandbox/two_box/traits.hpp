@@ -22,6 +22,7 @@ template <class T> struct has_any_order<T, std::void_t<typename T::hasher>> : st
 template <class T, class = void> struct is_container : std::false_type {};
 template <class T>
 struct is_container<T, std::void_t<typename T::value_type, decltype(std::declval<const T&>().begin())>> : std::true_type {};
+
 // What can be read of a map before it is put into one.
 template <class T> struct element { using type = T; };
 template <class K, class V> struct element<std::pair<const K, V>> { using type = std::pair<K, V>; };

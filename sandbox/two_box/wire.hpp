@@ -55,7 +55,6 @@ struct Reader {
   }
 };
 
-
 template <class T> void put(Writer& out, const T& value) {
   if constexpr (std::is_same_v<T, bool>) {
     out.number<std::uint8_t>(value);
