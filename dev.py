@@ -54,7 +54,7 @@ VERBS = {
 DEMOS = ("math", "code")
 OVER_HTTP = ("service", "corpora", "sandbox")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "rules", "math_answers", "languages", "trainer")
+BENCHMARKS = (*OVER_HTTP, "queue", "capacity", "rules", "math_answers", "languages", "trainer")
 
 
 def main() -> int:
@@ -87,7 +87,7 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     for name in ("run", "demo", "bench"):
         parsers[name].add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
     parsers["test"].add_argument(
-        "--peers", action="store_true", help="try real trainers instead; 5 GB of their packages"
+        "--peers", action="store_true", help="try real trainers instead; 6 GB of their packages"
     )
     parsers["bench"].add_argument("part", nargs="?", choices=BENCHMARKS, default="service")
     options, rest = parser.parse_known_args()
@@ -174,11 +174,13 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
 
 
 def _test_peers(bin_dir: Path, pytest_arguments: list[str]) -> int:
-    """Try the real trainers, each in its own environment, on a live service."""
+    """Try the real trainers, each in its own environment; their maths is compared with ours."""
     ensure_engine(bin_dir, log=LOG)
     _build_image(bin_dir)
     os.environ[PEERS] = str(prepare_peers(ROOT, TOOLS, log=LOG))
-    return _call(bin_dir / "python", "-m", "pytest", "tests/peers", *pytest_arguments)
+    ensure_trainer(bin_dir, log=LOG)
+    tests = ("tests/peers", "tests/trainer/test_peers.py")
+    return _call(bin_dir / "python", "-m", "pytest", *tests, *pytest_arguments)
 
 
 def _prepare_for_programs(bin_dir: Path) -> None:

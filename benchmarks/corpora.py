@@ -50,7 +50,7 @@ def programs(tasks: list[Json], held: set[str]) -> tuple[list[Json], list[bool]]
         if task["language"] not in held:
             continue
         for kind, label in (("reference_solution", True), ("wrong_solution", False)):
-            if task[kind]:
+            if task.get(kind):
                 items.append(program(f"{task['id']} {kind}", task["language"], task[kind], task))
                 labels.append(label)
     return items, labels

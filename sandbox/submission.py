@@ -107,8 +107,8 @@ class CallCase:
 Test = TestCase | CallCase
 
 
-Trust = Literal["two_box", "in_process"]
-"""Where test code runs: in another jail than the program, or in the program's own process."""
+Trust = Literal["two_box"]
+"""Where test code runs: in another jail than the program. There is nothing weaker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,10 +50,11 @@ class Answered:
     def table(self, group_size: int) -> "Table":
         """Return rewards, what was scored, and lengths; each (B, G)."""
         rewards = torch.tensor([0.0 if g.reward is None else g.reward for g in self.graded])
-        scored = torch.tensor([g.reward is not None for g in self.graded])
+        scored = torch.tensor([g.reward is not None for g in self.graded], dtype=torch.bool)
         lengths = self.rollout.lengths.cpu()
         truncated = self.rollout.truncated.cpu()
-        return Table(*(one.view(-1, group_size) for one in (rewards, scored, lengths, truncated)))
+        shape = (len(self.graded) // group_size, group_size)
+        return Table(*(one.view(shape) for one in (rewards, scored, lengths, truncated)))
 
 
 @dataclass(frozen=True, slots=True)

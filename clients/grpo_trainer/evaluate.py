@@ -34,8 +34,8 @@ class Evaluation:
     pass_1: float
     pass_1_error: float
     """Standard error of pass_1 over problems."""
-    majority: float
-    """Majority vote over all samples; 0 where the judge names no answer, as with programs."""
+    majority: float | None
+    """Majority vote over all samples; None where the judge names no answer, as with programs."""
     pass_k: float
     language: float | None
     """Mean language consistency of the samples where there was enough text to tell."""
@@ -98,11 +98,16 @@ def summary(problems: Sequence[Problem], groups: Sequence[Sequence[Graded]]) -> 
         raise RuntimeError("the service scored no sample of the evaluation")
     pass_1, error = mean_and_error([sum(right) / len(right) for right, _ in right_of])
     shares = [s for group in groups for one in group if (s := one.score("language")) is not None]
+    is_voted = any(answer is not None for _, votes in right_of for answer, _ in votes)
     return Evaluation(
         pass_1=pass_1,
         pass_1_error=error,
-        majority=mean_and_error([majority_vote(votes) for _, votes in right_of])[0],
-        pass_k=mean_and_error([pass_at_k(len(r), sum(r), len(r)) for r, _ in right_of])[0],
-        language=mean_and_error(shares)[0] if shares else None,
+        majority=_mean([majority_vote(votes) for _, votes in right_of]) if is_voted else None,
+        pass_k=_mean([pass_at_k(len(right), sum(right), len(right)) for right, _ in right_of]),
+        language=_mean(shares) if shares else None,
         unscored=sum(one.reward is None for group in groups for one in group),
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return mean_and_error(values)[0]

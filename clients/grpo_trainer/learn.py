@@ -47,16 +47,17 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         seen: list[Stats] = []
+        drifts: list[float] = []
         for _ in range(self.config.epochs):
             order = torch.randperm(len(lesson.mask), generator=self.shuffling)
             for rows in order.tensor_split(self.config.minibatches):
                 sums, count, drift = self._add_gradients(lesson, rows)
-                if not seen:
-                    first_drift = drift
-                    self._check_drift(drift, is_on_policy=is_on_policy)
+                drifts.append(drift)
+                if len(drifts) == 1 and is_on_policy:
+                    self._check_drift(drift)
                 seen.append(self._take_step(sums, count))
         means = {name: sum(one[name] for one in seen) / len(seen) for name in seen[0]}
-        return {**means, "drift": first_drift, "learning_rate": learning_rate}
+        return {**means, "drift": drifts[0], "learning_rate": learning_rate}
 
     def _add_gradients(self, lesson: Lesson, rows: Tensor) -> tuple[Tensor, float, float]:
         """Go forward and backward through one mini-batch, on all ranks together.
@@ -73,7 +74,8 @@ class Learner:
         for start in range(0, len(rows), size):
             part = slice(start, start + size)
             more, difference = self._micro(lesson, rows[part], weights[part])
-            sums, drift = sums + more, max(drift, difference)
+            sums = sums + more
+            drift = drift if difference <= drift else difference  # max() would lose a NaN
         return self.ranks.total(sums), float(totals[1]), drift
 
     def _micro(self, lesson: Lesson, rows: Tensor, weights: Tensor) -> tuple[Tensor, float]:
@@ -97,8 +99,8 @@ class Learner:
         drift = ((lp.detach() - rollout.old).abs() * rollout.mask).max()
         return torch.stack([loss.value.detach(), *sums]), float(drift)
 
-    def _check_drift(self, drift: float, *, is_on_policy: bool) -> None:
-        if is_on_policy and not drift < self.config.drift_limit:  # so that NaN is refused too
+    def _check_drift(self, drift: float) -> None:
+        if not drift < self.config.drift_limit:  # so that NaN is refused too
             raise DriftError(
                 f"a log-probability differs by {drift:.2g} between rollout and training forward; "
                 f"the limit is {self.config.drift_limit:.2g}"

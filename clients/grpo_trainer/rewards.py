@@ -5,6 +5,7 @@ A reward that cannot be had is None and the completion is masked; it never becom
 service is away the request is repeated until `patience_s` has passed.
 """
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -67,6 +68,7 @@ class OverHttp:
     ) -> None:
         self._client = RewardClient(url, api_key=api_key, retries=Retries(attempts=1))
         self._patience_s, self._deadline_ms = patience_s, deadline_ms
+        self._is_closed = threading.Event()
 
     def __call__(self, items: Sequence[Json], tasks: Mapping[str, Json]) -> Sequence[Json]:
         """As `Score`."""
@@ -78,16 +80,16 @@ class OverHttp:
             except RewardClientError as error:
                 if is_final(error):
                     raise
-                if time.monotonic() + wait > end:
+                if time.monotonic() + wait > end or self._is_closed.wait(wait):
                     return [unanswered(error)] * len(items)
             else:
                 results: Sequence[Json] = answer["results"]
                 return results
-            time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_S)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and wait no longer for a service that is away."""
+        self._is_closed.set()
         self._client.close()
 
 
@@ -127,8 +129,8 @@ class RewardRequests:
         return self._threads.submit(self._graded, items, tasks)
 
     def close(self) -> None:
-        """Give up what was not begun, and wait for what was."""
-        self._threads.shutdown(cancel_futures=True)
+        """Give up what was not begun, and wait for nothing."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _graded(self, items: Sequence[Json], tasks: Mapping[str, Json]) -> list[Graded]:
         return [

@@ -86,8 +86,6 @@ def line(trainer: Trainer, stats: Stats) -> str:
 
 def told(found: Evaluation) -> str:
     """One evaluation on the terminal."""
-    language = "" if found.language is None else f"  language {found.language:.3f}"
-    return (
-        f"pass@1 {found.pass_1:.3f} ± {found.pass_1_error:.3f}  maj@k {found.majority:.3f}  "
-        f"pass@k {found.pass_k:.3f}{language}"
-    )
+    figures = {"maj@k": found.majority, "pass@k": found.pass_k, "language": found.language}
+    others = [f"{name} {value:.3f}" for name, value in figures.items() if value is not None]
+    return "  ".join([f"pass@1 {found.pass_1:.3f} ± {found.pass_1_error:.3f}", *others])

@@ -188,12 +188,15 @@ def informative_groups(answered: Answered, group_size: int) -> Answered:
 
 
 def described(table: Table) -> Stats:
-    """Figures of a batch's rewards; the mean is over what was scored."""
-    count = table.scored.sum().clamp(min=1)
+    """Figures of a batch's rewards; the mean reward is over what was scored."""
+    groups, size = table.rewards.shape
+    scored, taught = table.scored.sum(), informative(table.rewards, table.scored).sum()
+    count = max(1, groups * size)  # dynamic sampling may leave no group at all
     return {
-        "reward": float((table.rewards * table.scored).sum() / count),
-        "scored_share": float(table.scored.float().mean()),
-        "dead_groups": 1 - float(informative(table.rewards, table.scored).float().mean()),
-        "length": float(table.lengths.mean()),
-        "truncated_share": float(table.truncated.float().mean()),
+        "groups": groups,
+        "reward": float((table.rewards * table.scored).sum() / scored.clamp(min=1)),
+        "scored_share": float(scored) / count,
+        "dead_groups": float(groups - taught) / max(1, groups),
+        "length": float(table.lengths.sum()) / count,
+        "truncated_share": float(table.truncated.sum()) / count,
     }

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 from weakref import WeakKeyDictionary
@@ -150,7 +151,7 @@ class AsyncRewardClient:
 
     async def aclose(self) -> None:
         """Close this loop's connections; a later call opens others."""
-        connected = self._pools.pop(asyncio.get_running_loop(), None)
+        connected = self._pools.get(asyncio.get_running_loop())
         if connected is not None:
             await connected.keeper.aclose()
 
@@ -178,9 +179,19 @@ class AsyncRewardClient:
         loop = asyncio.get_running_loop()
         connected = self._pools.get(loop)
         if connected is None:
-            connected = self._pools[loop] = _Connected(self._options)
+            pool = httpx.AsyncClient(**self._options.pool_arguments())
+            connected = self._pools[loop] = _Connected(pool, self._keep(pool))
             await anext(connected.keeper)
         return connected.pool
+
+    async def _keep(self, pool: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+        """Close `pool` with its loop, if nobody does before: a loop that ends finishes its
+        asynchronous generators, so one that waits is told of the end."""
+        try:
+            yield
+        finally:
+            self._pools.pop(asyncio.get_running_loop(), None)
+            await pool.aclose()
 
     async def _send(self, call: Call[T]) -> T:
         return call.read(await self._deliver(call))
@@ -224,18 +235,9 @@ class AsyncRewardClient:
                 raise
 
 
+@dataclass(frozen=True, slots=True)
 class _Connected:
-    """One loop's connections, closed with the loop if nobody closes them before.
+    """One loop's connections, and what closes them."""
 
-    A loop that ends finishes its asynchronous generators, so one that waits is told of the end.
-    """
-
-    def __init__(self, options: calls.Options) -> None:
-        self.pool = httpx.AsyncClient(**options.pool_arguments())
-        self.keeper = self._keep()
-
-    async def _keep(self) -> AsyncGenerator[None, None]:
-        try:
-            yield
-        finally:
-            await self.pool.aclose()
+    pool: httpx.AsyncClient
+    keeper: AsyncGenerator[None, None]

@@ -262,8 +262,7 @@ class Inbox(Generic[P, R]):
             code,
             *kept,
         )
-        parts = max(1, held.lease.job.items)
-        for index in range(parts):
+        for index in range(int(fields[b"items"])):
             self.reply(held.lease, index, self._codec.given_up(code, message))
         self.finish(held.lease)
 
@@ -344,7 +343,7 @@ class Inbox(Generic[P, R]):
             payload, shared = self._codec.dump_payload([part])
             commands.append(
                 [
-                    *("XADD", key, "*", "job", job.id, "first", held.first + index),
+                    *("XADD", key, "*", "job", job.id, "first", held.first + index, "items", 1),
                     *("replica", fields[b"replica"], "left_ms", left_ms, "age_ms", age_ms),
                     *("texts", " ".join(shared), "payload", payload),
                 ]

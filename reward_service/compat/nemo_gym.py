@@ -8,11 +8,11 @@ NeMo Gym and NeMo RL read. verifiers reads no mark, so it should send `X-Reward-
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import Request
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from reward_service.compat.body import Foreign, read
 from reward_service.compat.door import (
@@ -26,6 +26,7 @@ from reward_service.compat.door import (
     terms_of,
 )
 from reward_service.compat.labels import prompt_of
+from reward_service.errors import BadTask
 from reward_service.schemas import Item, Result
 
 WITHIN_S = 50.0  # verifiers waits 60 s, axolotl 30, NeMo Gym for ever
@@ -57,7 +58,17 @@ class Answers(Foreign):
     verify_responses: list[Json]
 
 
+class Output(Foreign):
+    """One element of a response: a message, a thought, a call of a tool."""
+
+    type: str = ""
+    role: str = ""
+    content: str | list[Json] | None = None
+    summary: list[Json] | None = None
+
+
 _ROW = TypeAdapter(Row)
+_OUTPUTS = TypeAdapter(list[Output])
 _ANSWERS = TypeAdapter(Answers)
 
 
@@ -133,21 +144,25 @@ def _item(request: Request, row: Row, given: Json, labels: CurrentLabels) -> Ite
 
 def _completion(response: Json) -> str | list[Json]:
     """The last message that the policy wrote, with the thought before it."""
+    try:
+        outputs = _OUTPUTS.validate_python(response.get("output"))
+    except ValidationError as error:
+        raise BadTask("response.output", error.errors()[0]["msg"]) from None
     thought, text = "", ""
-    for output in response.get("output", []):
-        if output.get("type") == "reasoning":
-            thought = "\n".join(_texts([*output.get("summary", []), *output.get("content", [])]))
-        elif output.get("type") == "message" and output.get("role") == "assistant":
-            text = "".join(_texts(output.get("content", [])))
+    for output in outputs:
+        if output.type == "reasoning":
+            thought = "\n".join([*_texts(output.summary), *_texts(output.content)])
+        elif output.type == "message" and output.role == "assistant":
+            text = "".join(_texts(output.content))
     if not thought:
         return text
     return [{"role": "assistant", "content": text, "reasoning_content": thought}]
 
 
-def _texts(parts: Any) -> Iterable[str]:
+def _texts(parts: str | list[Json] | None) -> list[str]:
     if isinstance(parts, str):
         return [parts]
-    return [part["text"] for part in parts if isinstance(part.get("text"), str)]
+    return [part["text"] for part in parts or [] if isinstance(part.get("text"), str)]
 
 
 def _masked(row: Json, code: str) -> Json:

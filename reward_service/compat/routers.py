@@ -1,8 +1,9 @@
 """Every foreign protocol that is served. To add one: write its module, add its router here."""
 
 from reward_service.compat import (
-    hosted,
+    eval_protocol,
     nemo_gym,
+    nova,
     open_instruct,
     open_r1,
     openai_graders,
@@ -10,11 +11,13 @@ from reward_service.compat import (
     piston,
     sandbox_fusion,
     slime,
+    vertex,
 )
 
 ROUTERS = (
-    hosted.router,
+    eval_protocol.router,
     nemo_gym.router,
+    nova.router,
     open_instruct.router,
     open_r1.router,
     openai_graders.router,
@@ -23,4 +26,5 @@ ROUTERS = (
     sandbox_fusion.ping_router,
     sandbox_fusion.router,
     slime.router,
+    vertex.router,
 )

@@ -43,7 +43,8 @@ class Handles(Protocol):
     """Who knows the objects that cross as handles."""
 
     resolves_names: bool
-    """Whether functions that arrive by name are looked up: never by who judges."""
+    """Whether functions that arrive by name are looked up: never by who judges, so that the other
+    side sends it none."""
 
     def refer(self, value: Any, codec: "Codec") -> list[Any]:
         """A handle for `value`."""
@@ -96,7 +97,7 @@ class Codec:
             return WRITE[base]
         if issubclass(kind, int | float | str) and self._handles.is_plain(kind):
             return write_scalar
-        return by_name(value, kind)
+        return by_name(value, kind, are_functions_known=not self._handles.resolves_names)
 
     def _keep(self, value: Any) -> None:
         self._numbers[id(value)] = len(self._kept)

@@ -119,12 +119,12 @@ def _write_datetime(codec: "Codec", value: Any, depth: int) -> Any:
     return ["M", offset, value.fold, *(getattr(value, name) for name in names)]
 
 
-def by_name(value: Any, kind: type) -> Writer | None:
+def by_name(value: Any, kind: type, *, are_functions_known: bool) -> Writer | None:
     """How to write a class or function that both sides have; None if this is none."""
     if isinstance(value, type):
         name = full_name(value)
         return (lambda codec, value, depth: ["c", name]) if NAMED.get(name) is value else None
-    if kind in (types.BuiltinFunctionType, types.MethodDescriptorType):
+    if are_functions_known and kind in (types.BuiltinFunctionType, types.MethodDescriptorType):
         owner = getattr(value, "__module__", None) or "builtins"
         try:
             if operator.attrgetter(value.__qualname__)(MODULES[owner]) is value:

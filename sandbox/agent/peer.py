@@ -234,8 +234,8 @@ class Peer:
         """Whether the other side's object may see these operands."""
         return True
 
-    def made(self, one: Any) -> Any:
-        """Note that this object was made by calling its class here."""
+    def made(self, one: Any, kind: Any) -> Any:
+        """Note that this object was made by calling a class here."""
         return one
 
 

@@ -85,7 +85,14 @@ def test_trl_takes_chat_messages(service: LiveService) -> None:
 def test_trl_is_told_none_for_a_row_that_we_failed_on(service: LiveService) -> None:
     functions = reward_funcs(["math", "format"], url=service.url, verifiers="r1-zero")
     scores = ask_trl(functions, completions=[RIGHT, RIGHT], answer=["4", LOST])
-    assert scores == [[1.0, None], [1.0, 1.0]]
+    assert scores == [[1.0, None], [1.0, None]]  # the format alone would be a wrong reward
+
+
+def test_trl_is_told_none_by_the_one_rule_that_does_not_apply(service: LiveService) -> None:
+    listed = [*MATH, {"name": "language", "params": {"target": "en"}}]
+    functions = reward_funcs(["math", "language"], url=service.url, verifiers=listed)
+    scores = ask_trl(functions, completions=["\\boxed{4}"], answer=["4"])
+    assert scores == [[1.0], [None]]  # too little text to tell a language
 
 
 def test_trl_logs_how_much_has_no_score(service: LiveService) -> None:
@@ -202,8 +209,10 @@ async def test_verl_gets_no_number_where_there_is_none(service: LiveService) -> 
 @pytest.mark.usefixtures("environment")
 def test_openrlhf_gets_lists() -> None:
     prompt = "What is 8/2? Not \\boxed{5}."
-    got = openrlhf.reward_func([prompt + RIGHT, prompt + "?"], [prompt] * 2, ["4", "5"])
-    assert got["rewards"] == [1.0, 0.0]
+    label = json.dumps({"ground_truth": "4", "verifiers": [*MATH, {"name": "format"}]})
+    queries = [prompt + RIGHT + "<|im_end|>\n</s>", prompt + "?"]
+    got = openrlhf.reward_func(queries, [prompt] * 2, [label, "5"])
+    assert got["rewards"] == [2.0, 0.0]
     assert got["extra_logs"] == {"correct": [1.0, 0.0]}
 
 

@@ -296,6 +296,9 @@ def test_the_url_may_name_the_data_source(service: LiveService) -> None:
             id="rule",
         ),
         pytest.param("/verify", {"response": {}}, id="no-params"),
+        pytest.param(
+            "/verify", {"responses_create_params": {}, "response": {"output": [1]}}, id="output"
+        ),
         pytest.param("/compat/nova", [], id="empty-list"),
         pytest.param("/evaluate", {"messages": [{"role": "user", "content": "a"}]}, id="no-answer"),
     ],

@@ -1,5 +1,5 @@
 """
-Judges attacks and honest programs in local slots, for a test that needs another host around them.
+Judges attacks on resources in local slots, for a test that needs another host around them.
 
     python -m tests.sandbox.judge_rows
 
@@ -12,11 +12,14 @@ import json
 import time
 
 from sandbox import LocalSandbox, SandboxError, installed_languages
-from tests.sandbox.sandbox_cases import read, read_attacks, submission_of
+from tests.sandbox.sandbox_cases import read_attacks, submission_of
+
+CATEGORY = "resource_exhaustion"
+"""Only limits differ between levels; the jail is the same."""
 
 
 async def main() -> None:
-    rows = [*read_attacks(), *read("honest.jsonl")]
+    rows = [row for row in read_attacks() if row["category"] == CATEGORY]
     async with LocalSandbox(slots=2) as sandbox:
         print(json.dumps(sandbox.isolation()))
         languages = await installed_languages(sandbox)

@@ -14,10 +14,11 @@ import pytest
 
 from sandbox import LocalSandbox, PooledSandbox, SandboxUnavailable
 from sandbox.levels import require
-from tests.sandbox.sandbox_cases import Row, need_language, read, read_attacks
+from tests.sandbox.judge_rows import CATEGORY
+from tests.sandbox.sandbox_cases import Row, need_language, read_attacks
 
 ROOT = Path(__file__).parents[2]
-ROWS = [*read_attacks(), *read("honest.jsonl")]
+ROWS = [row for row in read_attacks() if row["category"] == CATEGORY]
 
 WITHOUT_CGROUPS = ("unshare", "--mount", "sh", "-c", 'umount -R -l /sys/fs/cgroup; exec "$@"', "sh")
 """Begins a command that sees no cgroup: a chroot, many containers, a plain user's login."""

@@ -1,8 +1,8 @@
 """
-TRL's and verl's own functions on the worked example; run in an environment that has both.
+TRL's or verl's own functions on the worked example; run in the environment of either.
 
-Reads the example from standard input and writes {"name": {"loss", "gradient"}} and advantages. No
-model is loaded: TRL's loss is a method, called here with a stand-in for its trainer.
+Reads the example from standard input; writes losses with their gradients, and advantages. No model
+is loaded: TRL's loss is a method, called here with a stand-in for its trainer.
 """
 
 import json
@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from trl import GRPOTrainer
-from verl.trainer.ppo import core_algos as algorithms
-from verl.workers.config import ActorConfig
 
 LENGTH = 8
+PLAIN, HIGHER, NARROW = (0.2, 0.2), (0.2, 0.28), (3e-4, 4e-4)
 
 
 class Alone:
@@ -34,6 +32,8 @@ class Alone:
 
 def verl_config(low: float, high: float, *, dual: float) -> Any:
     """verl's configuration of an actor without the fields that have no default."""
+    from verl.workers.config import ActorConfig
+
     config = ActorConfig.__new__(ActorConfig)
     values = {"clip_ratio": low, "clip_ratio_low": low, "clip_ratio_high": high}
     for name, value in {**values, "clip_ratio_c": dual, "global_batch_info": {}}.items():
@@ -48,6 +48,8 @@ def tensors(example: Any) -> tuple[Any, ...]:
 
 
 def trl_loss(example: Any, loss_type: str, beta: float, level: str, bounds: Any) -> Any:
+    from trl import GRPOTrainer
+
     lp, old, ref, mask = tensors(example)
     trainer = SimpleNamespace(
         _get_per_token_logps_and_entropies=lambda *a, **k: (lp, torch.zeros_like(lp), None),
@@ -84,6 +86,8 @@ def trl_loss(example: Any, loss_type: str, beta: float, level: str, bounds: Any)
 
 
 def verl_loss(example: Any, name: str, mode: str, bounds: Any, dual: float = 1e9) -> Any:
+    from verl.trainer.ppo import core_algos as algorithms
+
     lp, old, _, mask = tensors(example)
     a = torch.tensor(example["given_advantages"], dtype=torch.float64).unsqueeze(1) * mask
     function = getattr(algorithms, f"compute_policy_loss_{name}")
@@ -97,6 +101,8 @@ def told(loss: Any, lp: Any) -> Any:
 
 
 def verl_advantages(example: Any) -> Any:
+    from verl.trainer.ppo import core_algos as algorithms
+
     mask = torch.tensor(example["mask"], dtype=torch.float64)
     rewards = torch.zeros_like(mask)
     for row, (reward, length) in enumerate(
@@ -113,24 +119,29 @@ def verl_advantages(example: Any) -> Any:
     return {name: value[:, 0].tolist() for name, value in found.items()}
 
 
-def main() -> None:
-    example = json.load(sys.stdin)
-    plain, wide, narrow = (0.2, 0.2), (0.2, 0.28), (3e-4, 4e-4)
+def trl(example: Any) -> Any:
     losses = {
-        "trl grpo": trl_loss(example, "grpo", 0.0, "token", plain),
-        "trl grpo kl": trl_loss(example, "grpo", 0.04, "token", plain),
-        "trl dapo": trl_loss(example, "dapo", 0.0, "token", wide),
-        "trl dr_grpo": trl_loss(example, "dr_grpo", 0.0, "token", plain),
-        "trl gspo": trl_loss(example, "grpo", 0.0, "sequence", narrow),
+        "trl grpo": trl_loss(example, "grpo", 0.0, "token", PLAIN),
+        "trl grpo kl": trl_loss(example, "grpo", 0.04, "token", PLAIN),
+        "trl dapo": trl_loss(example, "dapo", 0.0, "token", HIGHER),
+        "trl dr_grpo": trl_loss(example, "dr_grpo", 0.0, "token", PLAIN),
+        "trl gspo": trl_loss(example, "grpo", 0.0, "sequence", NARROW),
         "trl cispo": trl_loss(example, "cispo", 0.0, "token", (0.0, 5.0)),
-        "verl grpo": verl_loss(example, "vanilla", "seq-mean-token-mean", plain),
-        "verl dapo": verl_loss(example, "vanilla", "token-mean", wide),
-        "verl dual": verl_loss(example, "vanilla", "token-mean", plain, 3.0),
-        "verl gspo": verl_loss(example, "gspo", "seq-mean-token-mean", narrow),
-        "verl cispo": verl_loss(example, "cispo", "token-mean", plain),
     }
-    json.dump({"losses": losses, "advantages": verl_advantages(example)}, sys.stdout)
+    return {"losses": losses}
+
+
+def verl(example: Any) -> Any:
+    losses = {
+        "verl grpo": verl_loss(example, "vanilla", "seq-mean-token-mean", PLAIN),
+        "verl dapo": verl_loss(example, "vanilla", "token-mean", HIGHER),
+        "verl dual": verl_loss(example, "vanilla", "token-mean", PLAIN, 3.0),
+        "verl gspo": verl_loss(example, "gspo", "seq-mean-token-mean", NARROW),
+        "verl cispo": verl_loss(example, "cispo", "token-mean", PLAIN),
+    }
+    return {"losses": losses, "advantages": verl_advantages(example)}
 
 
 if __name__ == "__main__":
-    main()
+    peer = {"trl": trl, "verl": verl}[sys.argv[1]]
+    json.dump(peer(json.load(sys.stdin)), sys.stdout)

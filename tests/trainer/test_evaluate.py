@@ -39,6 +39,10 @@ def test_a_sample_without_a_reward_is_in_no_figure() -> None:
     assert (found.pass_1, found.unscored) == (1.0, 3)
 
 
+def test_programs_have_no_answer_to_vote_on() -> None:
+    assert summary([PROBLEM], [[graded(None), graded(None)]]).majority is None
+
+
 def test_every_epoch_asks_every_problem_once_and_in_another_order() -> None:
     problems = [Problem(str(n), "", {}) for n in range(10)]
     asked = [one.id for start in (0, 4, 8, 12, 16) for one in at_position(problems, start, 4, 7)]

@@ -141,15 +141,14 @@ def test_a_completion_without_a_reward_is_left_out_and_counted() -> None:
     assert fingerprint(one.policy) != before
 
 
-def test_a_rollout_that_its_policy_would_not_have_drawn_is_an_error() -> None:
-    one = trainer()
-
+@pytest.mark.parametrize("factor", [1.1, float("nan")])
+def test_a_rollout_that_its_policy_would_not_have_drawn_is_an_error(factor: float) -> None:
     def tampering(items: Sequence[Json], tasks: Mapping[str, Json]) -> list[dict[str, Any]]:
         with torch.no_grad():
-            one.policy.embedding.weight.mul_(1.1)
+            one.policy.embedding.weight.mul_(factor)
         return sevens(items, tasks)
 
-    one.requests = type(one.requests)(tampering)
+    one = trainer(config(chunks=1), tampering)
     with pytest.raises(DriftError, match="between rollout and training"):
         one.run_step()
 
@@ -186,6 +185,15 @@ def test_dynamic_sampling_replaces_groups_that_teach_nothing() -> None:
     refilled = steps(trainer(config(learning_rate=0.0, refills=20), coin), 3)
     assert min(stats["dead_groups"] for stats in plain) > 0
     assert max(stats["dead_groups"] for stats in refilled) == 0
+
+
+def test_when_no_group_teaches_the_policy_stays_as_it_is() -> None:
+    one = trainer(config(refills=2), lambda items, tasks: [result(1.0) for _ in items])
+    before = fingerprint(one.policy)
+    (stats,) = steps(one, 1)
+    assert stats["groups"] == 0
+    assert one.position == 3 * CONFIG.prompts_per_step
+    assert fingerprint(one.policy) == before
 
 
 def test_two_processes_take_the_steps_of_one() -> None:

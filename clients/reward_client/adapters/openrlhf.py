@@ -6,11 +6,17 @@ no file at all; this one raises where that answers with a marked 0. OpenRLHF log
 and ends the run because there is no reward.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from reward_client.adapters.labels import item_of
 from reward_client.adapters.remote import is_correct, reward, shared_remote
+
+# what tokenizers write at the end, for which no format rule has a place
+_END_MARKS = re.compile(
+    r"(?:\s{0,8}(?:<\|[^<>|\s]{1,40}\|>|</s>|<eos>|<end_of_turn>)){1,8}\s{0,8}$"
+)
 
 
 def reward_func(
@@ -33,7 +39,9 @@ def _after(query: str, prompt: str) -> str:
     start = query.find(prompt)
     if start < 0:
         raise ValueError("a query that does not hold its prompt: an answer might be read from it")
-    return query[start + len(prompt) :]
+    text = query[start + len(prompt) :]
+    marks = _END_MARKS.search(text, max(0, len(text) - 400))
+    return text[: marks.start()] if marks else text
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ TRL's GRPOTrainer, and what takes the same functions: Unsloth, axolotl, AsyncGRP
     GRPOTrainer(..., reward_funcs=reward_funcs(["math", "format"], verifiers="r1-zero"))
 
 One function a component, so that each has its curve `rewards/<name>/mean` and its place in
-`reward_weights`; all of them share one request a batch. A component without a score is None, which
-TRL leaves out of the loss and of the group's baseline.
+`reward_weights`, which take the place of the verifiers' own weights; all of them share one request
+a batch. A row that we failed on is None for every function: TRL leaves it out of the loss and of
+the group's baseline. A component that does not apply to a row is None for its function alone.
 """
 
 import asyncio
@@ -97,8 +98,11 @@ class ComponentReward:
 
 
 def score_of(result: Result, name: str) -> float | None:
-    """A component's score, 0 where its gate did not pass; None where it has none."""
-    if name == TOTAL:
+    """A component's score, 0 where its gate did not pass; None where it has none.
+
+    Where we failed on one component none is told: the sum of the others would be a wrong reward.
+    """
+    if name == TOTAL or result["reward"] is None:
         return result["reward"]
     component = result["components"].get(name)
     if component is None or component["score"] is None:
