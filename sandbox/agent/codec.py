@@ -37,6 +37,8 @@ from sandbox.agent.forms import (
 )
 
 MAX_DEPTH = 100
+MAX_FORMS = 1 << 20
+"""Values with a tag in one exchange: reading so many takes about a second."""
 
 
 class Handles(Protocol):
@@ -64,6 +66,7 @@ class Codec:
         self._kept: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._before: list[Any] = []
+        self._forms = 0
 
     # ---- encoding
 
@@ -121,6 +124,9 @@ class Codec:
             return form
         if depth > 2 * MAX_DEPTH or not form or type(form[0]) is not str:
             raise BadValue("a form without a tag")
+        self._forms += 1
+        if self._forms > MAX_FORMS:
+            raise BadValue(f"more than {MAX_FORMS} values within each other")
         read = READ.get(form[0])
         try:
             if read is not None:

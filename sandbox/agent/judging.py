@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import io
 import sys
+import time
 import unittest
 import unittest.mock
 from collections.abc import Sequence
@@ -40,6 +41,11 @@ _OPEN_CLASSES = (
     BaseException,
     FunctionType,
 )
+MAX_TALKING_S = 4.0
+"""CPU time for all that the program says, which is less than a judge has in all."""
+READING_S = 2e-7
+"""CPU time that a byte of a message takes at most, once it is parsed."""
+
 _OWN_METHODS = (FunctionType, classmethod, staticmethod)
 """What a class of the tests does stays what the tests say it does."""
 
@@ -54,6 +60,9 @@ _PREDICATES = frozenset(
 
 _MOCKS_OWN = ("configure_mock", "reset_mock", "attach_mock", "mock_add_spec")
 """What would let a program forge what it did with a mock."""
+
+_NAMES = ("__name__", "__qualname__", "__module__", "__doc__")
+"""What `functools.wraps` takes over from a function."""
 
 _ITERATION = ("__iter__", "__next__", "__len__", "__getitem__", "__contains__", "__reversed__")
 
@@ -71,6 +80,9 @@ class Judge(Peer):
         self.awaits_stop = False
         """Whether the tests name StopIteration: then they may get it from any call."""
         self._mark: tuple[int, int] | None = None
+        self._is_talking = False
+        self._talked_s = 0.0
+        self._since = 0.0
 
     # ---- the program
 
@@ -94,17 +106,36 @@ class Judge(Peer):
         if operation == "get" and arguments[0] in _PREDICATES and is_object(one) and not was_made:
             raise TypeError(f"{arguments[0]} was asked of what is no text, number or set")
         try:
-            found = super().request(operation, target, *arguments, **keywords)
-        except (StopIteration, StopAsyncIteration) as stop:
+            found = self._timed(operation, target, *arguments, **keywords)
+        except StopIteration:
             if self.awaits_stop or arguments[:1] == ("__next__",):
                 raise
             # Else it would end the loop around a call, and with it the test.
-            raise RuntimeError(f"the program raised {type(stop).__name__}") from None
-        if found is one and was_made and operation == "op":  # `x += 1` is still what the test made
-            _note_made(one)
+            raise RuntimeError("the program raised StopIteration") from None
+        # `x += 1` is still what the test made, and `x + y` is as good.
+        if was_made and operation == "op" and type(found) is type(one):
+            _note_made(found)
         if operation in ("get", "find") and isinstance(found, RemoteClass):
             _note_name(found, str(arguments[0]))
         return found
+
+    def _timed(self, operation: str, target: int, *arguments: Any, **keywords: Any) -> Any:
+        if self._is_talking:
+            return super().request(operation, target, *arguments, **keywords)
+        self._is_talking, self._since = True, time.process_time()
+        try:
+            return super().request(operation, target, *arguments, **keywords)
+        finally:
+            self._is_talking = False
+            self._talked_s += time.process_time() - self._since
+
+    def _receive(self) -> list[Any]:
+        """The next message; one that would use up the judge's time is the program's fault."""
+        message = super()._receive()
+        talked_s = self._talked_s + time.process_time() - self._since
+        if talked_s + self.link.last_size * READING_S > MAX_TALKING_S:
+            raise self.link.broken("the program says more than its tests have time to read")
+        return message
 
     def begin_test(self) -> None:
         """From here on the program is a copy of itself, which the next test will not meet."""
@@ -174,7 +205,8 @@ class Judge(Peer):
                 return is_open or arguments[0] in _ITERATION
             case "get":
                 name = str(arguments[0])
-                return is_open and not name.startswith("_") and name not in _MOCKS_OWN
+                is_own = (name.startswith("_") and name not in _NAMES) or name in _MOCKS_OWN
+                return is_open and not is_own
             case "set" | "del":
                 name = str(arguments[0])
                 is_mock = isinstance(subject, unittest.mock.NonCallableMock)

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 _CONVERSIONS = """
     str repr len iter next reversed enter bool int float complex index bytes neg pos abs invert
-    trunc floor ceil round format hash dir length_hint fspath
+    trunc floor ceil round format hash dir length_hint fspath aenter aiter anext
 """
 """What tells the other side nothing about what a test expects."""
 
-_ACCESS = "call getitem setitem delitem exit missing copy deepcopy"
+_ACCESS = "call getitem setitem delitem exit aexit missing copy deepcopy"
 
 _BINARY = """
     add sub mul truediv floordiv mod divmod pow matmul and or xor lshift rshift
@@ -133,6 +133,14 @@ class Remote:
     def __hash__(self) -> int:
         return hash(_place(self)[1])
 
+    def __copy__(self) -> Any:
+        ends, number = _place(self)
+        return ends.request("copy", number)
+
+    def __deepcopy__(self, _: Any) -> Any:
+        ends, number = _place(self)
+        return ends.request("deepcopy", number)
+
 
 def _place(value: Any) -> tuple[Ends, int]:
     place: tuple[Ends, int] = object.__getattribute__(value, "__dict__")["_place"]
@@ -178,7 +186,7 @@ def _forward(name: str) -> Any:
             return NotImplemented
         if name == "__call__":
             return ends.request("call", number, *arguments, **keywords)
-        if name == "__exit__":  # a traceback would lead to what the test knows
+        if name in ("__exit__", "__aexit__"):  # a traceback would lead to what the test knows
             arguments = (*arguments[:2], None)
         return ends.request("op", number, name, *arguments)
 
