@@ -87,7 +87,7 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
     for name in ("run", "demo", "bench"):
         parsers[name].add_argument("--port", type=int, default=8000, help="port on 127.0.0.1")
     parsers["test"].add_argument(
-        "--peers", action="store_true", help="try real trainers instead; 5 GB of their packages"
+        "--peers", action="store_true", help="try real trainers instead; 6 GB of their packages"
     )
     parsers["bench"].add_argument("part", nargs="?", choices=BENCHMARKS, default="service")
     options, rest = parser.parse_known_args()

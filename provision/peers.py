@@ -1,7 +1,7 @@
 """
 Environments of the trainers that the service is tried with, one each, under .tools/peers.
 
-They contradict each other and the service, and are large (5 GB), so they are made on request only.
+They contradict each other and the service, and are large (6 GB), so they are made on request only.
 """
 
 import shutil

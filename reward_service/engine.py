@@ -19,7 +19,7 @@ from reward_service.chunks import Done, Evaluation, Plan
 from reward_service.errors import BadTask, SandboxDown
 from reward_service.evaluator import Evaluator
 from reward_service.executor import Executor
-from reward_service.fleet import Fleet, join_queue
+from reward_service.fleet import OFF, Fleet, join_queue
 from reward_service.programs import Programs
 from reward_service.references import empty_batch, in_terms_of_tasks, problems
 from reward_service.result_cache import ResultCache
@@ -38,6 +38,8 @@ from reward_service.store.memory import MemoryStore
 from reward_service.store.redis_store import RedisStore
 from reward_service.stored_tasks import StoredTasks
 from reward_service.telemetry import QUEUE_BYTES, QUEUE_ITEMS, QUEUE_OLDEST_SECONDS
+from reward_service.verdicts import Failure
+from reward_service.verifiers.base import Place
 from reward_service.wire_jobs import GENERATION, JobCodec
 from reward_service.workshop import run_workshop
 
@@ -199,7 +201,11 @@ async def _engine(
     place = settings.sandbox_image or settings.sandbox_flavour
     shared = store if store.is_shared else None
     cache = ResultCache(max_bytes=settings.cache_mb * 2**20, place=place, store=shared)
-    evaluator = Evaluator(broker, cache)
+    # Without a queue that others share, the workshop itself says so.
+    refused: dict[Place, Failure] = {}
+    if store.is_shared and settings.sandbox_backend == "off":
+        refused["sandbox"] = Failure("sandbox_unavailable", "sandbox", OFF, retryable=True)
+    evaluator = Evaluator(broker, cache, refused)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(evaluator.run())
         engine = Engine(settings, store, broker, Scorer(evaluator), Executor(broker), programs)

@@ -14,7 +14,9 @@ from reward_service.broker.base import Broker, Caller, Reply
 from reward_service.chunks import Done, Evaluation, cut, singles, time_left
 from reward_service.gather import Answer, Gatherer, Places
 from reward_service.result_cache import ResultCache
+from reward_service.verdicts import Failure
 from reward_service.verifiers.apply import apply
+from reward_service.verifiers.base import Place
 
 SLICE_S = 0.005  # how long one batch may hold the event loop at a stretch
 SMALL = 8  # evaluations up to which a request travels with others
@@ -37,10 +39,19 @@ class Turn:
 
 
 class Evaluator:
-    """Finds the outcome of every evaluation. `run` must run."""
+    """Finds the outcome of every evaluation. `run` must run.
 
-    def __init__(self, broker: Broker[Evaluation, Done], cache: ResultCache) -> None:
+    `refused` are places where nothing is done here, and what is said of it.
+    """
+
+    def __init__(
+        self,
+        broker: Broker[Evaluation, Done],
+        cache: ResultCache,
+        refused: Mapping[Place, Failure],
+    ) -> None:
         self._broker = broker
+        self._refused = refused
         self._cache = cache
         self._gatherer = Gatherer(broker)
         self._fresh: asyncio.Queue[dict[Evaluation, Done]] = asyncio.Queue(maxsize=1_000)
@@ -59,7 +70,12 @@ class Evaluator:
         Raises Overloaded and BrokerError when the queue takes nothing.
         """
         fresh: dict[Evaluation, Done] = {}
-        queued = {e: place for e, place in places.items() if place != "inline"}
+        queued = {}
+        for evaluation, place in places.items():
+            if place in self._refused:
+                settle(evaluation, Done(self._refused[place]))
+            elif place != "inline":
+                queued[evaluation] = place
         try:
             async with asyncio.timeout(time_left(deadline)):
                 known = await self._cache.find(queued)

@@ -84,7 +84,11 @@ class Programs:
                 await self._sandbox.start()
                 self.languages = await installed_languages(self._sandbox)
                 self.is_up = True
-                log.info("sandbox_up", languages=dict(self.languages), **self.isolation)
+                log.info(
+                    "sandbox_up",
+                    languages=dict(self.languages),
+                    isolation=dict(self.isolation),
+                )
             except SandboxError as error:
                 await self._sandbox.close()
                 if self._why_down != str(error):

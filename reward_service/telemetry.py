@@ -42,7 +42,7 @@ IN_HAND = Gauge("rulegrade_jobs_in_hand", "Jobs that this worker is at", ["kind"
 WORKERS = Gauge("rulegrade_workers", "Workers that have joined the queue", ["kind"])
 REDELIVERED = Counter("rulegrade_redelivered", "Jobs taken over from a worker that died")
 GIVEN_UP = Counter("rulegrade_given_up", "Jobs that no worker could do", ["code"])
-DUPLICATES = Counter("rulegrade_duplicate_results", "Second results for an item, ignored")
+UNWANTED = Counter("rulegrade_unwanted_results", "Second or late results for an item, ignored")
 CACHE_LOOKUPS = Counter("rulegrade_cache_lookups", "Outcomes looked for in the cache")
 CACHE_HITS = Counter("rulegrade_cache_hits", "Outcomes found in it", ["level"])
 

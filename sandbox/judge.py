@@ -41,7 +41,7 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
                 continue
             starved = await _run_tests(progress, pool, deadline)
             if starved is not None:
-                progress.record(starved, await _repeat(pool, submission, starved, deadline))
+                progress.record(starved, await _repeat(progress, starved, pool, deadline))
             await _check_outputs(progress, pool, deadline)
         except SlotLost:
             if has_lost_a_slot:
@@ -61,17 +61,14 @@ async def _judge_by_code(
 
 async def _run_tests(progress: Progress, pool: SlotPool, deadline: float) -> int | None:
     """Run until the end, or until a test whose time the host took; return its index."""
-    submission = progress.submission
-    async with prepared(pool, submission.program, deadline) as (session, compiled):
+    async with prepared(pool, progress.program, deadline) as (session, compiled):
         progress.compiled = compiled
         return await TestRuns(progress, pool, deadline).run(session)
 
 
-async def _repeat(pool: SlotPool, submission: Submission, index: int, deadline: float) -> Run:
-    test = submission.tests[index]
-    return await run_alone(
-        pool, submission.program, test.stdin(), submission.limits, deadline, call=test.call
-    )
+async def _repeat(progress: Progress, index: int, pool: SlotPool, deadline: float) -> Run:
+    test, limits = progress.submission.tests[index], progress.submission.limits
+    return await run_alone(pool, progress.program, test.stdin(), limits, deadline, call=test.call)
 
 
 async def _check_outputs(progress: Progress, pool: SlotPool, deadline: float) -> None:

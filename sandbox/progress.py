@@ -3,6 +3,7 @@ How far a submission has come, and what that is worth.
 """
 
 from sandbox.base import Program, Run, Status
+from sandbox.calls import calling
 from sandbox.checkers import PROGRAM_CHECKER_FILES
 from sandbox.flags import flags_of_run, flags_of_source
 from sandbox.submission import Judgement, Submission, TestCase, TestResult, Verdict
@@ -29,7 +30,9 @@ class Progress:
         self._next = 0
         self._cpu_ms = 0.0
         self._failed: set[object] = set()
-        program = submission.program
+        program, call = submission.program, submission.call
+        self.program = program if call is None else calling(program, call)
+        """What is compiled and run: the submission's, or what calls its function."""
         self._flags = flags_of_source(program.language, program.source)
 
     def next_test(self) -> int | None:

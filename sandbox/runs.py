@@ -57,7 +57,7 @@ class TestRuns:
 
     async def _help(self) -> None:
         """Work in an idle slot. What fails there is left to the session that leads."""
-        program = self._progress.submission.program
+        program = self._progress.program
         try:
             async with self._pool.borrow(program, deadline=self._deadline) as session:
                 if session is None:

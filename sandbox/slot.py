@@ -150,7 +150,8 @@ class AgentSlot:
             "op": "run",
             "files": list(files),
             "outputs": program.outputs,
-            "command": _start(program, limits, _role_of_call(call)),
+            "command": _start(program, limits, _role_of_call(call))
+            | {"has_result": call is not None},
         }
         facts, outputs = await self._order(order, (stdin, *files.values()), limits, deadline)
         return _run(facts["program"], outputs, limits)

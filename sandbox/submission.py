@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
+from sandbox import calls
 from sandbox.base import Limits, Program, Run
 from sandbox.checkers import Checker
 from sandbox.languages import language_named
@@ -75,7 +76,8 @@ class TestCase:
 class CallCase:
     """One call of a function of the program, with the value it should return, as plain JSON.
 
-    `call` is `name`, or `Class.method` of an instance made without arguments. Python only.
+    `call` is `name`, or `Class.method` of an instance made without arguments; a bare name may be a
+    method of a class `Solution`. Named arguments are for Python only.
     """
 
     call: str
@@ -155,14 +157,34 @@ class Submission:
             raise ValueError("tests must hold at least one test case")
         if any(test.weight < 0 for test in self.tests) or not any(t.weight for t in self.tests):
             raise ValueError("weights must be at least 0, and one of them above 0")
-        language = language_named(self.program.language)
-        if not language.is_warm and any(test.call is not None for test in self.tests):
-            raise ValueError("functions can be called in python only")
+        self._check_calls()
         for test in self.tests:
             if test.call is None and test.checker is not None and test.checker.interactor:
                 raise ValueError("an interactor is the checker of all tests or of none")
             if isinstance(test, TestCase) and test.output_files:
                 self._check_output_files(test)
+
+    @property
+    def call(self) -> str | None:
+        """The function that the tests call; None if they run the program."""
+        return self.tests[0].call if self.tests else None
+
+    def _check_calls(self) -> None:
+        language = language_named(self.program.language)
+        if all(test.call is None for test in self.tests):
+            return
+        if language.is_warm:
+            if self.program.args or self.program.env:
+                raise ValueError(f"functions in {language.name} take no args and env of a program")
+            return
+        if language.name not in calls.LANGUAGES:
+            raise ValueError(
+                f"functions can be called in {', '.join(('python', *calls.LANGUAGES))}"
+            )
+        if len({test.call for test in self.tests}) > 1:
+            raise ValueError(f"in {language.name} all tests call the same function")
+        if any(isinstance(test, CallCase) and test.kwargs for test in self.tests):
+            raise ValueError("kwargs are for python")
 
     def _check_output_files(self, test: TestCase) -> None:
         if not test.output_files.keys() <= set(self.program.outputs):

@@ -6,17 +6,17 @@ service and the network several times what one batch of them costs.
 """
 
 import asyncio
+import json
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from copy import copy
 
 from reward_client.calls import Item, Options
 from reward_client.errors import RewardClientError, Unreachable
 from reward_client.wire import Result
 
 Outcome = Result | RewardClientError
-Key = tuple[int, int]
-"""Deadline in milliseconds, and the process or loop: what cannot share a request."""
 
 
 class _Batch:
@@ -37,6 +37,7 @@ class ThreadWindow:
 
     def score(self, item: Item, deadline_ms: int) -> Result:
         """The item's result. Raises what concerns this item."""
+        json.dumps(item)  # what cannot be sent fails here, alone
         batch, index = self._join(item, deadline_ms)
         if index == 0:
             self._lead(batch, deadline_ms)
@@ -53,10 +54,12 @@ class ThreadWindow:
 
     def _lead(self, batch: _Batch, deadline_ms: int) -> None:
         try:
-            batch.is_full.wait(self._options.window_s)
-            with self._lock:
-                if self._open.get(deadline_ms) is batch:
-                    del self._open[deadline_ms]
+            try:
+                batch.is_full.wait(self._options.window_s)
+            finally:
+                with self._lock:
+                    if self._open.get(deadline_ms) is batch:
+                        del self._open[deadline_ms]
             batch.outcomes.set_result(self._send(batch.items, deadline_ms))
         finally:
             if not batch.outcomes.done():  # this thread was interrupted; the others must not hang
@@ -76,6 +79,7 @@ class TaskWindow:
 
     async def score(self, item: Item, deadline_ms: int) -> Result:
         """The item's result. Raises what concerns this item."""
+        json.dumps(item)  # what cannot be sent fails here, alone
         batch = self._open.get(deadline_ms)
         if batch is None:
             batch = self._open[deadline_ms] = _Sending()
@@ -122,5 +126,5 @@ class _Sending:
 
 def _result(outcome: Outcome) -> Result:
     if isinstance(outcome, RewardClientError):
-        raise outcome
+        raise copy(outcome)  # others raise it too, each with a traceback of its own
     return outcome

@@ -9,9 +9,8 @@ parts, so that one part that kills workers is given up alone, and after three de
 import asyncio
 import random
 import time
-from collections import OrderedDict, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic
 
 import structlog
@@ -30,30 +29,18 @@ from reward_service.broker.redis_connection import (
     pause,
     server_time_s,
 )
+from reward_service.broker.redis_held import GROUP, Held, reply_to, settle
 from reward_service.broker.redis_members import Member, announce, withdraw
+from reward_service.broker.redis_texts import SharedTexts
 from reward_service.telemetry import GIVEN_UP, REDELIVERED
 
-GROUP = "workers"
 MAX_DELIVERIES = 3
 DEAD_KEPT = 1_000
 LATE_S = 60.0
 """How long after a job's deadline its results are still tried to be handed in."""
-TEXTS_KEPT_BYTES = 256 * 2**20
 
 log = structlog.stdlib.get_logger("reward_service.broker")
 _Entry = tuple[bytes, Mapping[bytes, bytes]]
-
-
-@dataclass(slots=True)
-class _Held(Generic[P]):
-    """An entry that this worker answers for."""
-
-    kind: str
-    entry: bytes
-    replica: str
-    first: int
-    """Index, in the job as it was submitted, of the first part of this entry."""
-    lease: Lease[P]
 
 
 class Inbox(Generic[P, R]):
@@ -82,11 +69,11 @@ class Inbox(Generic[P, R]):
         self._is_open = True
         self._served: set[str] = set()
         self._clock_offset_s = 0.0
-        self._held: dict[str, _Held[P]] = {}
+        self._held: dict[str, Held[P]] = {}
         self._reclaimed: defaultdict[str, deque[_Entry]] = defaultdict(deque)
         self._results: dict[str, dict[int, bytes]] = {}
         self._finished: set[str] = set()
-        self._texts = _Texts(client, keys)
+        self._texts = SharedTexts(client, keys)
         self._wake = asyncio.Event()
 
     async def start(self) -> None:
@@ -166,7 +153,7 @@ class Inbox(Generic[P, R]):
         ((_, ((entry, fields),)),) = found
         return entry, pairs(fields)
 
-    async def _hold(self, kind: str, found: _Entry) -> _Held[P] | None:
+    async def _hold(self, kind: str, found: _Entry) -> Held[P] | None:
         """Make a lease of an entry; None if its job has expired or cannot be read."""
         entry, fields = found
         token = f"{kind}:{entry.decode()}"
@@ -179,7 +166,7 @@ class Inbox(Generic[P, R]):
             deadline=taken_s + int(fields[b"left_ms"]) / 1000,
             created=taken_s - int(fields[b"age_ms"]) / 1000,
         )
-        held = _Held(
+        held = Held(
             kind, entry, fields[b"replica"].decode(), int(fields[b"first"]), Lease(job, token)
         )
         self._held[token] = held
@@ -221,10 +208,10 @@ class Inbox(Generic[P, R]):
         commands: list[list[Any]] = []
         for token, by_index in results.items():
             if (held := self._held.get(token)) is not None:
-                commands.append(_reply(self._keys, held, by_index))
+                commands.append(reply_to(self._keys, held, by_index))
         for token in finished:
             if (held := self._held.get(token)) is not None:
-                commands += _settle(self._keys, held)
+                commands += settle(self._keys, held)
         try:
             await call_all(self._client, commands, is_atomic=True)
         except (RedisError, asyncio.CancelledError):
@@ -245,7 +232,7 @@ class Inbox(Generic[P, R]):
                 del self._held[token]
 
     async def _give_up(
-        self, held: _Held[P], fields: Mapping[bytes, bytes], code: str, message: str
+        self, held: Held[P], fields: Mapping[bytes, bytes], code: str, message: str
     ) -> None:
         """Tell the caller that there will be no result, and keep the job for people to look at."""
         GIVEN_UP.labels(code).inc()
@@ -262,8 +249,7 @@ class Inbox(Generic[P, R]):
             code,
             *kept,
         )
-        parts = max(1, held.lease.job.items)
-        for index in range(parts):
+        for index in range(int(fields[b"items"])):
             self.reply(held.lease, index, self._codec.given_up(code, message))
         self.finish(held.lease)
 
@@ -334,7 +320,7 @@ class Inbox(Generic[P, R]):
             del self._held[held.lease.token]
             self._reclaimed[kind].append(found)
 
-    async def _cut_up(self, held: _Held[P], fields: Mapping[bytes, bytes]) -> None:
+    async def _cut_up(self, held: Held[P], fields: Mapping[bytes, bytes]) -> None:
         job = held.lease.job
         key = self._keys.queue(held.kind)
         left_ms = max(1, int((job.deadline - time.monotonic()) * 1000))
@@ -344,12 +330,12 @@ class Inbox(Generic[P, R]):
             payload, shared = self._codec.dump_payload([part])
             commands.append(
                 [
-                    *("XADD", key, "*", "job", job.id, "first", held.first + index),
+                    *("XADD", key, "*", "job", job.id, "first", held.first + index, "items", 1),
                     *("replica", fields[b"replica"], "left_ms", left_ms, "age_ms", age_ms),
                     *("texts", " ".join(shared), "payload", payload),
                 ]
             )
-        commands += _settle(self._keys, held)
+        commands += settle(self._keys, held)
         await call_all(self._client, commands, is_atomic=True)
         self._held.pop(held.lease.token, None)
 
@@ -396,55 +382,3 @@ class Inbox(Generic[P, R]):
             is_gone = consumer["idle"] > 3_600_000 or consumer["name"].decode() == self._name
             if is_gone and not consumer["pending"]:
                 await call(self._client, "XGROUP", "DELCONSUMER", key, GROUP, consumer["name"])
-
-
-class _Texts:
-    """Long texts that jobs share, fetched once."""
-
-    def __init__(self, client: "Redis", keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self._bytes = 0
-
-    async def get(self, digests: list[str]) -> Mapping[str, bytes]:
-        """The texts by digest; KeyError when Redis has one no more."""
-        found: dict[str, bytes] = {}
-        for digest in digests:
-            if digest in self._kept:
-                self._kept.move_to_end(digest)
-            else:
-                self._keep(digest, await self._fetch(digest))
-            found[digest] = self._kept[digest]
-        self._shrink()
-        return found
-
-    async def _fetch(self, digest: str) -> bytes:
-        text: bytes | None = await call(self._client, "GET", self._keys.text(digest))
-        if text is None:
-            raise KeyError(digest)
-        return text
-
-    def _keep(self, digest: str, text: bytes) -> None:
-        self._bytes += len(text) if digest not in self._kept else 0
-        self._kept[digest] = text
-
-    def _shrink(self) -> None:
-        while self._bytes > TEXTS_KEPT_BYTES and len(self._kept) > 1:
-            _, text = self._kept.popitem(last=False)
-            self._bytes -= len(text)
-
-
-def _reply(keys: Keys, held: _Held[P], results: Mapping[int, bytes]) -> list[Any]:
-    """Only to a stream that exists: a replica that has died leaves none behind."""
-    words: list[Any] = ["XADD", keys.replies(held.replica), "NOMKSTREAM", "*"]
-    words += ["job", held.lease.job.id]
-    for index, data in results.items():
-        words += [held.first + index, data]
-    return words
-
-
-def _settle(keys: Keys, held: _Held[P]) -> list[list[Any]]:
-    """What takes an entry out of the queue for good."""
-    key = keys.queue(held.kind)
-    return [["XACK", key, GROUP, held.entry], ["XDEL", key, held.entry]]

@@ -34,7 +34,7 @@ from reward_service.broker.redis_connection import (
 from reward_service.broker.redis_members import Member, read_members
 from reward_service.broker.turns import Submission, Turns
 from reward_service.errors import BrokerError, Overloaded
-from reward_service.telemetry import DUPLICATES, WORKERS
+from reward_service.telemetry import UNWANTED, WORKERS
 
 BEAT_S = 1.0
 REPLIES_KEPT_S = 120
@@ -192,7 +192,7 @@ class Outbox(Generic[P, R]):
                 self._remember(digest, until)
         yield [
             *("XADD", self._keys.queue(job.kind), "*"),
-            *("job", job.id, "first", 0, "replica", self.replica),
+            *("job", job.id, "first", 0, "items", job.items, "replica", self.replica),
             *("left_ms", left_ms, "age_ms", int((now - job.created) * 1000)),
             *("texts", " ".join(shared), "payload", payload),
         ]
@@ -251,15 +251,16 @@ class Outbox(Generic[P, R]):
 
     def _settle(self, fields: Any) -> None:
         """Pass on the results that one entry holds; those nobody waits for are ignored."""
+        results = {int(name): data for name, data in fields.items() if name.isdigit()}
         sent = self._sent.get(fields.get(b"job", b"").decode())
         if sent is None:
+            UNWANTED.inc(len(results))
             return
-        for name, data in fields.items():
-            if name.isdigit():
-                reply = Reply(sent.job.id, int(name), self._codec.load_result(data))
-                is_first = sent.submission.answer(reply)
-                sent.left -= is_first
-                DUPLICATES.inc(not is_first)
+        for index, data in results.items():
+            reply = Reply(sent.job.id, index, self._codec.load_result(data))
+            is_first = sent.submission.answer(reply)
+            sent.left -= is_first
+            UNWANTED.inc(not is_first)
         if not sent.left:
             self._forget(sent)
             self._wake.set()

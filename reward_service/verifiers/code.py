@@ -112,6 +112,7 @@ class FunctionTest(_Test):
 
     args: list[Any] = Field(default_factory=list)
     keywords: dict[str, Any] = Field(default_factory=dict, validation_alias=AliasChoices("kwargs"))
+    """Python only."""
     expected: Any
 
 
@@ -148,12 +149,14 @@ class Code(Verifier):
     ] = "python"
     """The language the program must be written in; `GET /v1/languages` lists what can be run."""
     kind: Literal["stdin", "function", "assert", "unittest", "pytest"] = "stdin"
-    """`stdin`: a program that reads its input and prints its output. `function`: a Python program
-    that defines `entry_point`; its results are compared by type and value, outside the sandbox.
-    `assert`, `unittest`, `pytest`: `test_code` uses the program from another jail."""
+    """`stdin`: a program that reads its input and prints its output. `function`: a program that
+    defines `entry_point`, in Python, C++, Java, JavaScript or TypeScript; its results are compared
+    by type and value, outside the sandbox. `assert`, `unittest`, `pytest`: `test_code` uses
+    the program from another jail."""
     entry_point: Annotated[str, Field(pattern=_ENTRY_POINT, max_length=200)] | None = None
-    """For `function`: `name`, or `Class.method` of an instance made without arguments. For
-    `assert`: the same, if `test_code` wants it by that name or as the argument of `check`."""
+    """For `function`: `name`, or `Class.method` of an instance made without arguments; a `name` may
+    also be a method of a class `Solution`. For `assert`: the same, if `test_code` wants it by that
+    name or as the argument of `check`."""
     tests: Annotated[tuple[AnyTest, ...], Field(max_length=MAX_TESTS)] = Field(
         default=(), validate_default=True
     )
@@ -211,11 +214,9 @@ class Code(Verifier):
             raise ValueError(f"kind {self.kind} takes tests with {_FIELDS[self.kind]}")
         if is_function is (self.entry_point is None):
             raise ValueError("`entry_point` is given with kind function and only then")
-        if is_function and self.language != "python":
-            raise ValueError("kind function is for python")
         if not any(test.weight for test in self.tests):
             raise ValueError("one test at least must have a weight above 0")
-        if file_names(self._program("")) and self._output_files():
+        if file_names(self._program("")) and (is_function or self._output_files()):
             self._submission("")  # refuses what does not go together, and costs more
         return self
 

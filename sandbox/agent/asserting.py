@@ -10,7 +10,8 @@ import sys
 from types import ModuleType
 from typing import Any, TypeGuard
 
-from sandbox.agent.judging import Code, Judge, program_names
+from sandbox.agent.judging import Code, Judge
+from sandbox.agent.names import program_names
 from sandbox.agent.report import Report, words
 
 MARK = "__rulegrade_test__"

@@ -37,13 +37,16 @@ from sandbox.agent.forms import (
 )
 
 MAX_DEPTH = 100
+MAX_FORMS = 1 << 20
+"""Values with a tag in one exchange: reading so many takes about a second."""
 
 
 class Handles(Protocol):
     """Who knows the objects that cross as handles."""
 
     resolves_names: bool
-    """Whether functions that arrive by name are looked up: never by who judges."""
+    """Whether functions that arrive by name are looked up: never by who judges, so that the other
+    side sends it none."""
 
     def refer(self, value: Any, codec: "Codec") -> list[Any]:
         """A handle for `value`."""
@@ -63,6 +66,7 @@ class Codec:
         self._kept: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._before: list[Any] = []
+        self._forms = 0
 
     # ---- encoding
 
@@ -96,7 +100,7 @@ class Codec:
             return WRITE[base]
         if issubclass(kind, int | float | str) and self._handles.is_plain(kind):
             return write_scalar
-        return by_name(value, kind)
+        return by_name(value, kind, are_functions_known=not self._handles.resolves_names)
 
     def _keep(self, value: Any) -> None:
         self._numbers[id(value)] = len(self._kept)
@@ -120,6 +124,9 @@ class Codec:
             return form
         if depth > 2 * MAX_DEPTH or not form or type(form[0]) is not str:
             raise BadValue("a form without a tag")
+        self._forms += 1
+        if self._forms > MAX_FORMS:
+            raise BadValue(f"more than {MAX_FORMS} values within each other")
         read = READ.get(form[0])
         try:
             if read is not None:

@@ -27,6 +27,12 @@ MAX_DECIMAL_BITS = 10_000
 """Larger integers go in hexadecimal: reading decimal digits takes quadratic time."""
 
 
+MAX_BITS = 1 << 23
+"""Of an integer that crosses: what tests do with longer ones would take them too long."""
+MAX_FRACTION_BITS = 1 << 16
+"""Of both parts of a fraction, which is reduced when it is made, in quadratic time."""
+
+
 class BadValue(Exception):
     """What arrived is no value."""
 
@@ -119,12 +125,12 @@ def _write_datetime(codec: "Codec", value: Any, depth: int) -> Any:
     return ["M", offset, value.fold, *(getattr(value, name) for name in names)]
 
 
-def by_name(value: Any, kind: type) -> Writer | None:
+def by_name(value: Any, kind: type, *, are_functions_known: bool) -> Writer | None:
     """How to write a class or function that both sides have; None if this is none."""
     if isinstance(value, type):
         name = full_name(value)
         return (lambda codec, value, depth: ["c", name]) if NAMED.get(name) is value else None
-    if kind in (types.BuiltinFunctionType, types.MethodDescriptorType):
+    if are_functions_known and kind in (types.BuiltinFunctionType, types.MethodDescriptorType):
         owner = getattr(value, "__module__", None) or "builtins"
         try:
             if operator.attrgetter(value.__qualname__)(MODULES[owner]) is value:
@@ -228,9 +234,15 @@ FILL: dict[str, Callable[[Any, list[Any]], None]] = {
 }
 
 
+def _integer(digits: Any, most_bits: int = MAX_BITS) -> int:
+    if len(digits) * 4 > most_bits:
+        raise BadValue(f"an integer of {len(digits)} hexadecimal digits")
+    return int(digits, 16)
+
+
 def _read_number(codec: "Codec", form: list[Any], depth: int) -> Any:
     return (
-        int(form[1], 16)
+        _integer(form[1])
         if form[0] == "i"
         else {"inf": math.inf, "-inf": -math.inf}.get(form[1], math.nan)
     )
@@ -294,7 +306,9 @@ READ: dict[str, Reader] = {
     "b": lambda codec, form, depth: base64.b64decode(form[1], validate=True),
     "j": lambda codec, form, depth: complex(float(form[1]), float(form[2])),
     "m": lambda codec, form, depth: decimal.Decimal(str(form[1])),
-    "r": lambda codec, form, depth: fractions.Fraction(int(form[1], 16), int(form[2], 16)),
+    "r": lambda codec, form, depth: fractions.Fraction(
+        *(_integer(part, MAX_FRACTION_BITS) for part in form[1:3])
+    ),
     "y": lambda codec, form, depth: datetime.date(*form[1:4]),
     "M": lambda codec, form, depth: _placed(datetime.datetime(*form[3:10]), form),
     "T": lambda codec, form, depth: _placed(datetime.time(*form[3:7]), form),

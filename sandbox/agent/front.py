@@ -170,7 +170,7 @@ class Front:
             artifact=command.get("artifact"),
             outputs=list(outputs),
             role=role,
-            has_result=side == "judge" or (role is not None and role["name"] == "call"),
+            has_result=side == "judge" or command.get("has_result", False),
             link=link,
         )
         return JailedRun(order, self._spawner(command, side))

@@ -1,17 +1,17 @@
 """
 The judge's side of a test: runs test code that finds stand-ins where it expects the program.
 
-The program's module is whatever the test code imports that exists nowhere else. What the test code
-uses without defining it is looked for in the program, too.
+The program's module is whatever the test code imports that exists nowhere else. For what the test
+code uses without defining it see `names`.
 """
 
-import builtins
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import io
-import symtable
 import sys
+import time
 import unittest
 import unittest.mock
 from collections.abc import Sequence
@@ -21,13 +21,15 @@ from typing import Any
 
 from sandbox.agent.codec import Codec
 from sandbox.agent.peer import Peer
-from sandbox.agent.remote import is_remote, number_of
+from sandbox.agent.remote import RemoteClass, is_remote, number_of
 
 TESTS = "/box/"
 
 _PACKAGES = """
     pandas scipy sympy sklearn torch tensorflow matplotlib networkx requests yaml hypothesis
     parameterized freezegun nose attr pydantic bs4 lxml PIL cv2 nltk
+    assertpy hamcrest expects sure ddt testtools testfixtures deepdiff dirty_equals nose2
+    pytest_check pytest_asyncio pytest_mock responses dateutil flask django aiohttp httpx
 """
 FOREIGN = frozenset(_PACKAGES.split())
 """Packages that test code may want and a program is never called; an image may lack them."""
@@ -39,8 +41,28 @@ _OPEN_CLASSES = (
     BaseException,
     FunctionType,
 )
+MAX_TALKING_S = 4.0
+"""CPU time for all that the program says, which is less than a judge has in all."""
+READING_S = 2e-7
+"""CPU time that a byte of a message takes at most, once it is parsed."""
+
+_OWN_METHODS = (FunctionType, classmethod, staticmethod)
+"""What a class of the tests does stays what the tests say it does."""
+
+_PREDICATES = frozenset(
+    f"""
+    startswith endswith issubset issuperset isdisjoint is_integer {
+        " ".join(name for name in dir(str) if name.startswith("is"))
+    }
+    """.split()
+)
+"""What tests ask of texts, numbers and sets. An object that is none would only have to say yes."""
+
 _MOCKS_OWN = ("configure_mock", "reset_mock", "attach_mock", "mock_add_spec")
 """What would let a program forge what it did with a mock."""
+
+_NAMES = ("__name__", "__qualname__", "__module__", "__doc__")
+"""What `functools.wraps` takes over from a function."""
 
 _ITERATION = ("__iter__", "__next__", "__len__", "__getitem__", "__contains__", "__reversed__")
 
@@ -55,7 +77,12 @@ class Judge(Peer):
         """How often the tests asked for anything of the program."""
         self.missing: str | None = None
         """A package that the test code needs and the image lacks."""
+        self.awaits_stop = False
+        """Whether the tests name StopIteration: then they may get it from any call."""
         self._mark: tuple[int, int] | None = None
+        self._is_talking = False
+        self._talked_s = 0.0
+        self._since = 0.0
 
     # ---- the program
 
@@ -76,10 +103,39 @@ class Judge(Peer):
         self.uses += operation not in ("load", "fork", "end")
         one = self._stand_ins.get(target)
         was_made = _is_made(one)
-        found = super().request(operation, target, *arguments, **keywords)
-        if found is one and was_made and operation == "op":  # `x += 1` is still what the test made
-            self.made(one)
+        if operation == "get" and arguments[0] in _PREDICATES and is_object(one) and not was_made:
+            raise TypeError(f"{arguments[0]} was asked of what is no text, number or set")
+        try:
+            found = self._timed(operation, target, *arguments, **keywords)
+        except StopIteration:
+            if self.awaits_stop or arguments[:1] == ("__next__",):
+                raise
+            # Else it would end the loop around a call, and with it the test.
+            raise RuntimeError("the program raised StopIteration") from None
+        # `x += 1` is still what the test made, and `x + y` is as good.
+        if was_made and operation == "op" and type(found) is type(one):
+            _note_made(found)
+        if operation in ("get", "find") and isinstance(found, RemoteClass):
+            _note_name(found, str(arguments[0]))
         return found
+
+    def _timed(self, operation: str, target: int, *arguments: Any, **keywords: Any) -> Any:
+        if self._is_talking:
+            return super().request(operation, target, *arguments, **keywords)
+        self._is_talking, self._since = True, time.process_time()
+        try:
+            return super().request(operation, target, *arguments, **keywords)
+        finally:
+            self._is_talking = False
+            self._talked_s += time.process_time() - self._since
+
+    def _receive(self) -> list[Any]:
+        """The next message; one that would use up the judge's time is the program's fault."""
+        message = super()._receive()
+        talked_s = self._talked_s + time.process_time() - self._since
+        if talked_s + self.link.last_size * READING_S > MAX_TALKING_S:
+            raise self.link.broken("the program says more than its tests have time to read")
+        return message
 
     def begin_test(self) -> None:
         """From here on the program is a copy of itself, which the next test will not meet."""
@@ -113,10 +169,14 @@ class Judge(Peer):
         """Operands may be what the test expects of `one`, unless the test made it itself."""
         return _is_made(one) or all(is_remote(operand) for operand in operands)
 
-    def made(self, one: Any) -> Any:
-        """Note it."""
-        if is_remote(one) and not isinstance(one, type):
-            object.__getattribute__(one, "__dict__")["_is_made"] = True
+    def made(self, one: Any, kind: Any) -> Any:
+        """Note it, if the tests know the class by a class's name.
+
+        Else a program could put a class where a function should be, and learn from `f(2) - 4.0`
+        what is expected.
+        """
+        if is_object(one) and type.__getattribute__(kind, "__dict__").get("_has_name"):
+            _note_made(one)
         return one
 
     def resolve(self, form: list[Any], codec: Codec) -> Any:
@@ -145,10 +205,13 @@ class Judge(Peer):
                 return is_open or arguments[0] in _ITERATION
             case "get":
                 name = str(arguments[0])
-                return is_open and not name.startswith("_") and name not in _MOCKS_OWN
+                is_own = (name.startswith("_") and name not in _NAMES) or name in _MOCKS_OWN
+                return is_open and not is_own
             case "set" | "del":
+                name = str(arguments[0])
                 is_mock = isinstance(subject, unittest.mock.NonCallableMock)
-                return is_open and not is_mock and not str(arguments[0]).startswith("_")
+                is_method = isinstance(inspect.getattr_static(subject, name, None), _OWN_METHODS)
+                return is_open and not is_mock and not is_method and not name.startswith("_")
         return False
 
     def _is_open(self, subject: Any) -> bool:
@@ -191,10 +254,27 @@ class ModuleStandIn(ModuleType):
         delattr(self.__dict__["__program__"], name)
 
 
+def is_object(one: Any) -> bool:
+    """Whether it stands for an object of the program that is no class."""
+    return is_remote(one) and not isinstance(one, type)
+
+
 def _is_made(one: Any) -> bool:
     """Whether the test made it by calling its class, and has had it to itself since."""
-    is_object = is_remote(one) and not isinstance(one, type)
-    return is_object and "_is_made" in object.__getattribute__(one, "__dict__")
+    return is_object(one) and "_is_made" in object.__getattribute__(one, "__dict__")
+
+
+def _note_made(one: Any) -> None:
+    object.__getattribute__(one, "__dict__")["_is_made"] = True
+
+
+def _note_name(kind: RemoteClass, name: str) -> None:
+    """A class that the tests know by some other name, too, counts as a function."""
+    is_capitalized = name.rpartition(".")[2].lstrip("_")[:1].isupper() and "_" not in name.strip(
+        "_"
+    )
+    has_name = type.__getattribute__(kind, "__dict__").get("_has_name", True)
+    type.__setattr__(kind, "_has_name", has_name and is_capitalized)
 
 
 def _names(program: Any) -> Any:
@@ -245,36 +325,3 @@ class Code:
     entry_point: str | None
     is_fail_fast: bool
     """Whether nothing can change after the first test that did not pass."""
-
-
-def undefined_names(source: bytes, file: str) -> list[str]:
-    """Global names that code reads, and that neither it nor Python defines."""
-    top = symtable.symtable(source.decode("utf-8", "replace"), file, "exec")
-    defined = {
-        name.get_name() for name in top.get_symbols() if name.is_assigned() or name.is_imported()
-    }
-    read, tables = set(), [top]
-    for table in tables:
-        tables += table.get_children()
-        for name in table.get_symbols():
-            if name.is_referenced() and (name.is_global() or table is top):
-                read.add(name.get_name())
-    return sorted(read - defined - set(vars(builtins)))
-
-
-def program_names(judge: Judge, code: Code) -> dict[str, Any]:
-    """What of the test code's undefined names the program defines."""
-    found = {}
-    wanted = undefined_names(code.source, code.file)
-    if code.entry_point is not None and "." not in code.entry_point:
-        found[code.entry_point] = judge.find(code.entry_point)
-    program = judge.module("solution") if wanted else None
-    lacking = 0
-    for name in wanted:
-        if name not in found and not name.startswith("__"):
-            try:
-                found[name] = getattr(program, name)
-            except AttributeError:  # the test code will say so, if it ever gets there
-                lacking += 1
-    judge.uses = lacking + sum(not is_remote(value) for value in found.values())
-    return found

@@ -30,6 +30,8 @@ class Link:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self.is_broken = False
+        self.last_size = 0
+        """Bytes of the message that was received last."""
 
     def send(self, message: list[Any]) -> None:
         """Send one message. ValueError if it is too large or nested too deeply to be one."""
@@ -51,6 +53,7 @@ class Link:
         (length,) = _PREFIX.unpack(self._take(_PREFIX.size))
         if length > MAX_MESSAGE:
             raise self.broken(f"a message of {length} bytes")
+        self.last_size = length
         try:
             message = json.loads(self._take(length))
         except (ValueError, RecursionError):

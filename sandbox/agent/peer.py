@@ -7,6 +7,7 @@ to the program can be called by it, and can call back in turn.
 
 import asyncio
 import builtins
+import copy
 import sys
 import threading
 from typing import Any
@@ -18,6 +19,9 @@ from sandbox.agent.remote import SPECIAL, is_remote, number_of, remote_class, st
 
 MAX_NESTING = 150
 """Requests within requests; a recursive function that crosses at every call gets this deep."""
+
+_AWAITED = ("coroutine", "async_generator_asend", "async_generator_athrow")
+"""Classes of what `await` takes."""
 
 _SENSELESS = (BadValue, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 """What reading a message may raise that was written to be misread."""
@@ -38,6 +42,7 @@ class Peer:
         self._numbers: dict[int, int] = {}
         self._stand_ins: dict[int, Any] = {}
         self._classes: dict[int, type] = {}
+        self._event_loop: asyncio.AbstractEventLoop | None = None
         self._undescribed: list[Any] = []  # classes that the next message has to explain
 
     # ---- asking
@@ -125,8 +130,10 @@ class Peer:
                 return delattr(subject, *arguments)
             case "op" if arguments[0] in SPECIAL:
                 return _special_method(subject, arguments[0])(*arguments[1:])
+            case "copy" | "deepcopy":
+                return getattr(copy, operation)(subject)
             case "await":
-                return asyncio.run(subject)
+                return self._loop().run_until_complete(_awaited(subject))
         raise AttributeError(f"nothing is known of {operation}")
 
     # ---- the wire
@@ -207,10 +214,16 @@ class Peer:
                 if number not in self._stand_ins:
                     values = codec.decode(arguments[0]) if arguments else ()
                     self._stand_ins[number] = stand_in(self, number, self._classes[kind], values)
-                    if self._classes[kind].__name__ == "coroutine":  # asyncio wants a real one
+                    if self._classes[kind].__name__ in _AWAITED:  # asyncio wants a real one
                         self._stand_ins[number] = self._waiting(number)
                 return self._stand_ins[number]
         raise BadValue("a handle of no known form")
+
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """One for all that is awaited: an asynchronous generator lives in its loop."""
+        if self._event_loop is None:
+            self._event_loop = asyncio.new_event_loop()
+        return self._event_loop
 
     async def _waiting(self, number: int) -> Any:
         """Runs to its end over there, where its event loop is."""
@@ -234,9 +247,13 @@ class Peer:
         """Whether the other side's object may see these operands."""
         return True
 
-    def made(self, one: Any) -> Any:
-        """Note that this object was made by calling its class here."""
+    def made(self, one: Any, kind: Any) -> Any:
+        """Note that this object was made by calling a class here."""
         return one
+
+
+async def _awaited(subject: Any) -> Any:
+    return await subject
 
 
 def _defined(kind: type, name: str) -> Any:

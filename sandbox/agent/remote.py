@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 _CONVERSIONS = """
     str repr len iter next reversed enter bool int float complex index bytes neg pos abs invert
-    trunc floor ceil round format hash dir length_hint fspath
+    trunc floor ceil round format hash dir length_hint fspath aenter aiter anext
 """
 """What tells the other side nothing about what a test expects."""
 
-_ACCESS = "call getitem setitem delitem exit missing copy deepcopy"
+_ACCESS = "call getitem setitem delitem exit aexit missing copy deepcopy"
 
 _BINARY = """
     add sub mul truediv floordiv mod divmod pow matmul and or xor lshift rshift
@@ -31,6 +31,11 @@ def _special(names: str) -> frozenset[str]:
 
 OPERATORS = _special(_BINARY)
 """What is given another value, which may be the one that a test expects."""
+
+_ADDRESSES = _special("array_interface array_struct")
+"""Where numpy is told of memory, which would be this side's own."""
+
+_WOULD_LEARN = "the program's object would learn what the test looks for"
 
 SPECIAL = _special(_CONVERSIONS + _ACCESS) | OPERATORS | {"__eq__"}
 """Special methods that cross. Python looks for them in the class, so they are put there."""
@@ -48,8 +53,8 @@ class Ends(Protocol):
     def may_operate(self, one: Any, operands: tuple[Any, ...]) -> bool:
         """Whether the other side's object may see these operands."""
 
-    def made(self, one: Any) -> Any:
-        """Note that this object was made by calling its class here, and give it back."""
+    def made(self, one: Any, kind: Any) -> Any:
+        """Note that this object was made by calling a class here, and give it back."""
 
 
 def is_remote(value: Any) -> bool:
@@ -65,7 +70,7 @@ class RemoteClass(type):
 
     def __call__(cls, *arguments: Any, **keywords: Any) -> Any:
         """Make one, over there."""
-        return cls._ends.made(cls._ends.request("call", cls._id, *arguments, **keywords))
+        return cls._ends.made(cls._ends.request("call", cls._id, *arguments, **keywords), cls)
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__") and name not in ("__members__",):
@@ -90,6 +95,8 @@ class RemoteClass(type):
         return cls._ends.request("op", cls._id, "__getitem__", key)
 
     def __contains__(cls, value: Any) -> bool:
+        if not cls._ends.may_operate(cls, (value,)):
+            raise TypeError(_WOULD_LEARN)
         return bool(cls._ends.request("op", cls._id, "__contains__", value))
 
     def __bool__(cls) -> bool:
@@ -104,6 +111,8 @@ class Remote:
             raise TypeError("a class of the program cannot be subclassed by its tests")
 
     def __getattr__(self, name: str) -> Any:
+        if name in _ADDRESSES:
+            raise AttributeError(name)
         ends, number = _place(self)
         return ends.request("get", number, name)
 
@@ -123,6 +132,14 @@ class Remote:
 
     def __hash__(self) -> int:
         return hash(_place(self)[1])
+
+    def __copy__(self) -> Any:
+        ends, number = _place(self)
+        return ends.request("copy", number)
+
+    def __deepcopy__(self, _: Any) -> Any:
+        ends, number = _place(self)
+        return ends.request("deepcopy", number)
 
 
 def _place(value: Any) -> tuple[Ends, int]:
@@ -165,11 +182,11 @@ def _forward(name: str) -> Any:
         ends, number = _place(self)
         if name in OPERATORS and not ends.may_operate(self, arguments):
             if name == "__contains__":
-                raise TypeError("the program's object would learn what the test looks for")
+                raise TypeError(_WOULD_LEARN)
             return NotImplemented
         if name == "__call__":
             return ends.request("call", number, *arguments, **keywords)
-        if name == "__exit__":  # a traceback would lead to what the test knows
+        if name in ("__exit__", "__aexit__"):  # a traceback would lead to what the test knows
             arguments = (*arguments[:2], None)
         return ends.request("op", number, name, *arguments)
 

@@ -12,7 +12,8 @@ import unittest
 from types import ModuleType
 from typing import Any
 
-from sandbox.agent.judging import Code, Judge, program_names
+from sandbox.agent.judging import Code, Judge
+from sandbox.agent.names import program_names
 from sandbox.agent.report import Report, words
 
 MODULE = "tests"

@@ -29,6 +29,7 @@ def judge(
     sys.setrecursionlimit(RECURSION_LIMIT)
     unittest.main = lambda *_, **__: None  # type: ignore[assignment]  # we run them
     side, report, message = Judge(), Report(), ""
+    side.awaits_stop = b"StopIteration" in source
     sys.meta_path.append(ProgramFinder(side))
     try:
         _RUN[kind](side, report, Code(source, file, entry_point, is_fail_fast))

@@ -50,7 +50,7 @@ public final class RulegradeJudge {
         hasReported = true;
         String lines = "{\"plan\":[\"the tests\"]}\n{\"test\":0,\"outcome\":\"" + outcome
                 + "\",\"message\":\"" + message + "\"}\n{\"done\":true,\"flags\":[]}\n";
-        try (var out = new FileOutputStream(RulegradeWire.descriptor(3))) {
+        try (var out = new FileOutputStream(RulegradeDescriptor.of(3))) {
             out.write(lines.getBytes());
         } catch (Exception error) {
             error.printStackTrace();

@@ -33,25 +33,12 @@ final class RulegradeWire {
             java.util.List.of(
                     java.util.LinkedHashMap.class, java.util.TreeMap.class, java.util.HashMap.class);
 
-    /** Java has no public way to a descriptor that was there from the start. */
-    static java.io.FileDescriptor descriptor(int number) throws Exception {
-        var unsafe = Class.forName("sun.misc.Unsafe");
-        var only = unsafe.getDeclaredField("theUnsafe");
-        only.setAccessible(true);
-        var descriptor = new java.io.FileDescriptor();
-        var field = java.io.FileDescriptor.class.getDeclaredField("fd");
-        var offset = unsafe.getMethod("objectFieldOffset", java.lang.reflect.Field.class);
-        unsafe.getMethod("putInt", Object.class, long.class, int.class)
-                .invoke(only.get(null), descriptor, offset.invoke(only.get(null), field), number);
-        return descriptor;
-    }
-
     private final java.io.DataInputStream in;
     private final java.io.OutputStream out;
 
     RulegradeWire(int channel) throws Exception {
-        in = new java.io.DataInputStream(new java.io.FileInputStream(descriptor(channel)));
-        out = new java.io.FileOutputStream(descriptor(channel));
+        in = new java.io.DataInputStream(new java.io.FileInputStream(RulegradeDescriptor.of(channel)));
+        out = new java.io.FileOutputStream(RulegradeDescriptor.of(channel));
     }
 
     /** 4 bytes: length, big-endian | that many bytes. */

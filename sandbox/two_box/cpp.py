@@ -80,7 +80,8 @@ def split(source: str, test_code: str, entry_point: str | None) -> Sources:
     tests = tokenize(test_code, "cpp")
     wanted = names_to_call([*tests, *_in_directives(test_code)], entry_point)
     defined_macros, names = macros(source)
-    offer = _offer(tokenize(source, "cpp"), names, wanted, {token.text for token in tests})
+    used = {token.text for token in tests}
+    offer = read_offer(tokenize(source, "cpp"), names, wanted, used)
     if not offer.functions and not offer.classes:
         why = [f"{name}: {reason}" for name, reason in offer.refusals.items()]
         raise Uncallable("; ".join(why) or f"no function {' or '.join(sorted(wanted)) or 'at all'}")
@@ -144,7 +145,8 @@ def _is_namespace(tokens: list[Token], at: int) -> bool:
     return "namespace" in [token.text for token in tokens[max(0, at - 2) : at]]
 
 
-def _offer(tokens: list[Token], names: Names, wanted: set[str], used: set[str]) -> Offer:
+def read_offer(tokens: list[Token], names: Names, wanted: set[str], used: set[str]) -> Offer:
+    """What of the `wanted` functions and classes a text defines, of classes the `used` methods."""
     offer, at = Offer(), 0
     while at < len(tokens):
         end = _end_of_statement(tokens, at)
@@ -315,13 +317,21 @@ def _case(function: Function, target: str, parameters: list[tuple[int, Parameter
     return " ".join(lines)
 
 
-def _program(source: str, defined_macros: list[str], cases: str) -> str:
+def set_aside(source: str, defined_macros: list[str]) -> str:
+    """The submission's text, with nothing that would change what stands behind it.
+
+    A main of its own, with examples perhaps, is no harm; it is not the one that starts.
+    """
     undefined = "".join(f"#undef {name}\n" for name in defined_macros)
-    # A main of its own, with examples perhaps, is no harm; the server's is the one that starts.
     has_main = re.search(r"\bmain\b", source, re.ASCII) is not None
     renamed = "#define main rulegrade_unused_main\n#line 1\n" if has_main else ""
+    return f"{renamed}{source}\n{undefined}#undef main\n"
+
+
+def _program(source: str, defined_macros: list[str], cases: str) -> str:
     return (
-        f"{renamed}{source}\n{undefined}#undef main\n{runtime('wire.hpp')}{runtime('server.hpp')}"
+        f"{set_aside(source, defined_macros)}"
+        f"{runtime('traits.hpp')}{runtime('wire.hpp')}{runtime('server.hpp')}"
         "void rulegrade::answer(std::uint32_t function, Reader& in, Writer& out) {\n"
         f"switch (function) {{\n{cases}\n}}\nthrow rulegrade::Broken();\n}}\n"
     )
@@ -331,6 +341,7 @@ def _judge(test_code: str, tests: list[Token], stubs: str, hidden: list[str]) ->
     # The header comes first: then the compiler takes the one it has parsed before.
     parts = [
         "#include <bits/stdc++.h>\n#include <unistd.h>\nusing namespace std;\n",
+        runtime("traits.hpp"),
         runtime("wire.hpp"),
         runtime("judge.hpp"),
         f"namespace rulegrade_program {{\n{stubs}\n}}\nusing namespace rulegrade_program;\n",

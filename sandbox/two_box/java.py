@@ -97,7 +97,7 @@ def split(source: str, test_code: str, entry_point: str | None) -> Sources:
     named = [each.name for each in classes if each.name == head]
     return Sources(
         program=(
-            f"{source}\n{runtime('Wire.java')}{runtime('Server.java')}"
+            f"{source}\n{_wire()}{runtime('Server.java')}"
             "class RulegradeCalls {\n"
             "static Object answer(int function, Object[] a) throws Throwable {\n"
             f"switch (function) {{\n{cases}\n"
@@ -105,6 +105,10 @@ def split(source: str, test_code: str, entry_point: str | None) -> Sources:
         ),
         judge=_judge(test_code, tests, stubs, named),
     )
+
+
+def _wire() -> str:
+    return runtime("Descriptor.java") + runtime("Wire.java")
 
 
 def check(test_code: str) -> None:
@@ -306,7 +310,7 @@ def _judge(test_code: str, tests: list[Token], stubs: str, named: list[str]) -> 
         f"class RulegradeProgram {{\n{stubs}\n}}\n"
         "class RulegradeTests {\nstatic void run() throws Throwable "
         f"{{ {main_class(tests)}.main(new String[0]); }}\n}}\n"
-        f"{runtime('Wire.java')}{runtime('Judge.java')}"
+        f"{_wire()}{runtime('Judge.java')}"
     )
 
 

@@ -28,7 +28,7 @@ _NOT_NAMES_TEXT = (
     "set static super switch this throw true try typeof undefined var void while with yield "
     "__dirname __filename"
 )
-_NOT_NAMES = frozenset(_NOT_NAMES_TEXT.split())
+RESERVED = frozenset(_NOT_NAMES_TEXT.split())
 
 
 def names_to_ask(test_code: str, entry_point: str | None) -> list[str]:
@@ -39,7 +39,7 @@ def names_to_ask(test_code: str, entry_point: str | None) -> list[str]:
     text = _COMMENT.sub(" ", test_code)
     found = dict.fromkeys(_NAME.findall(text))
     head = entry_point.partition(".")[0] if entry_point else None
-    names = [name for name in found if name not in _NOT_NAMES and not compares(name)]
+    names = [name for name in found if name not in RESERVED and not compares(name)]
     return [*([head] if head else ()), *names][:MAX_NAMES]
 
 
@@ -58,8 +58,9 @@ def split(source: str, test_code: str, entry_point: str | None) -> Sources:
     head = entry_point.partition(".")[0] if entry_point else None
     return Sources(
         program=(
-            f"{source}\n;(function () {{\nconst named = {{ {thunks} }};\n"
-            f"{runtime('wire.js')}{runtime('server.js')}}})();\n"
+            # The thunks stand outside, or else they would find the server's own names.
+            f"{source}\n;(function (named) {{\n"
+            f"{runtime('wire.js')}{runtime('server.js')}}})({{ {thunks} }});\n"
         ),
         judge=(
             f"(function () {{\nconst names = {json.dumps(names)};\n"

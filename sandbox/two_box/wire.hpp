@@ -55,17 +55,6 @@ struct Reader {
   }
 };
 
-template <class T, class = void> struct is_parts : std::false_type {};
-template <class T> struct is_parts<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true_type {};
-template <class T, class = void> struct is_optional : std::false_type {};
-template <class T> struct is_optional<T, std::void_t<decltype(std::declval<T>().has_value())>> : std::true_type {};
-template <class T, class = void> struct grows_at_end : std::false_type {};
-template <class T>
-struct grows_at_end<T, std::void_t<decltype(std::declval<T&>().push_back(std::declval<typename T::value_type>()))>>
-    : std::true_type {};
-template <class T> struct element { using type = T; };
-template <class K, class V> struct element<std::pair<const K, V>> { using type = std::pair<K, V>; };
-
 template <class T> void put(Writer& out, const T& value) {
   if constexpr (std::is_same_v<T, bool>) {
     out.number<std::uint8_t>(value);

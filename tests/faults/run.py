@@ -19,7 +19,7 @@ from tests.faults.stack import Stack, running_stack
 from tests.faults.table import FAULTS, Fault
 
 CALM_S = 2.0
-COLUMNS = "| fault | times | items | lost | wrong | null | slowest | done twice |\n"
+COLUMNS = "| fault | times | items | lost | wrong | null | slowest | unwanted |\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Outcome:
     fault: Fault
     times: int
     book: Book
-    duplicates: int
+    unwanted: int
 
     @property
     def held(self) -> bool:
@@ -40,7 +40,7 @@ class Outcome:
 
 def strike(stack: Stack, fault: Fault, times: int) -> Outcome:
     """Let the fault happen under load, `times` times."""
-    before = _duplicates(stack)
+    before = _unwanted(stack)
     with load_on(stack.url) as book:
         time.sleep(CALM_S)
         for _ in range(times):
@@ -48,12 +48,12 @@ def strike(stack: Stack, fault: Fault, times: int) -> Outcome:
             time.sleep(fault.pause_s)
         time.sleep(CALM_S)
     stack.wait_until_ready()
-    return Outcome(fault, times, book, max(0, _duplicates(stack) - before))
+    return Outcome(fault, times, book, max(0, _unwanted(stack) - before))
 
 
-def _duplicates(stack: Stack) -> int:
+def _unwanted(stack: Stack) -> int:
     lines = httpx.get(f"{stack.url}/metrics", timeout=30).text.splitlines()
-    found = [line for line in lines if line.startswith("rulegrade_duplicate_results_total")]
+    found = [line for line in lines if line.startswith("rulegrade_unwanted_results_total")]
     return int(sum(float(line.rpartition(" ")[2]) for line in found))
 
 
@@ -76,7 +76,7 @@ def main() -> int:
         print(
             f"| {fault.name} | {outcome.times} | {book.answered} | {len(book.lost)} "
             f"| {len(book.wrong)} | {len(book.unscored)} | {book.slowest_s:.1f} s "
-            f"| {outcome.duplicates} |" + ("" if outcome.held else "  <- did not hold"),
+            f"| {outcome.unwanted} |" + ("" if outcome.held else "  <- did not hold"),
             flush=True,
         )
         if book.unscored:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,15 @@ async def test_one_bad_item_spoils_no_other(proxy: FlakyProxy) -> None:
     assert isinstance(refused, BadRequest)
     assert refused.problems[0][0] == "items.0.wieght"
     assert [o["reward"] for o in outcomes if not isinstance(o, BaseException)] == [1.0] * 15
+
+
+async def test_what_is_no_json_spoils_no_other(proxy: FlakyProxy) -> None:
+    items: list[dict[str, Any]] = [{**ITEM, "metadata": object()}, ITEM]
+    async with AsyncRewardClient(proxy.url, window_s=0.2) as client:
+        wrong, right = await asyncio.gather(*map(client.score_one, items), return_exceptions=True)
+    assert isinstance(wrong, TypeError)
+    assert isinstance(right, dict)
+    assert right["reward"] == 1.0
 
 
 async def test_a_caller_who_leaves_takes_no_other_along(proxy: FlakyProxy) -> None:

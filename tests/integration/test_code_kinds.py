@@ -30,6 +30,9 @@ PYTEST = {
     "kind": "pytest",
     "test_code": "from adder import add\ndef test_a():\n    assert add(1, 2) == 3",
 }
+CALLS = {"kind": "function", "entry_point": "add", "tests": [{"args": [1, 2], "expected": 3}]}
+CPP, JAVASCRIPT = CALLS | {"language": "cpp"}, CALLS | {"language": "javascript"}
+NAMED = [{"kwargs": {"a": 1, "b": 2}, "expected": 3}]
 ECHO = {
     "tests": [{"input": "42", "output": ""}],
     "checker": {
@@ -49,7 +52,13 @@ def service(tmp_path_factory: pytest.TempPathFactory, docker_engine: None) -> It
 
 def scored(service: LiveService, program: str, params: dict[str, Any]) -> dict[str, Any]:
     verifiers = [{"name": "code", "params": params}]
-    items = [{"id": "a", "completion": f"```python\n{program}\n```", "verifiers": verifiers}]
+    items = [
+        {
+            "id": "a",
+            "completion": f"```{params.get('language', 'python')}\n{program}\n```",
+            "verifiers": verifiers,
+        }
+    ]
     found: dict[str, Any] = service.score({"items": items})["results"][0]
     return found
 
@@ -78,6 +87,11 @@ def scored(service: LiveService, program: str, params: dict[str, Any]) -> dict[s
             id="equal-to-everything",
         ),
         pytest.param("import os\nos._exit(0)", SUITE, "runtime_error", 0.0, id="early-exit"),
+        pytest.param("int add(int a, int b) { return a + b; }", CPP, "correct", 1.0, id="cpp"),
+        pytest.param("bool add(int, int) { return 1; }", CPP, "wrong_answer", 0.0, id="cpp-wrong"),
+        pytest.param(
+            "process.exit(0); function add(a, b) {}", JAVASCRIPT, "runtime_error", 0.0, id="js-exit"
+        ),
         pytest.param("print(input())", ECHO, "correct", 1.0, id="interactor"),
         pytest.param("print(41)", ECHO, "wrong_answer", 0.0, id="interactor-refuses"),
     ],
@@ -116,6 +130,9 @@ def test_test_code_that_fails_by_itself_is_an_error_and_no_score(service: LiveSe
         pytest.param(ASSERTS | ECHO | {"kind": "stdin"}, "test_code", id="kind"),
         pytest.param(ASSERTS | {"tests": [{"output": ""}]}, "", id="tests-too"),
         pytest.param(ASSERTS | {"scoring": "groups"}, "", id="groups"),
+        pytest.param(CALLS | {"language": "c"}, "", id="function-of-c"),
+        pytest.param(CPP | {"tests": NAMED}, "", id="named-arguments-in-cpp"),
+        pytest.param(CALLS | {"args": ["x"]}, "", id="function-with-a-command-line"),
     ],
 )
 def test_what_cannot_be_judged_is_refused_by_name(

@@ -124,7 +124,8 @@ def pool_processes() -> list[int]:
 
 def kill_pool_processes() -> None:
     for pid in pool_processes():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+            os.kill(pid, signal.SIGKILL)
 
 
 def kill_containers() -> None:
@@ -237,6 +238,8 @@ def _owned_by(owners: list[str]) -> list[str]:
 def _containers() -> list[Any]:
     client = docker.from_env()
     try:
-        return list(client.containers.list(all=True, filters={"label": "rulegrade.sandbox"}))
+        labelled = {"label": "rulegrade.sandbox"}
+        # One may be removed between being listed and being looked at.
+        return list(client.containers.list(all=True, filters=labelled, ignore_removed=True))
     finally:
         client.close()

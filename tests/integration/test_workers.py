@@ -125,6 +125,17 @@ def test_without_workers_the_service_is_not_ready_and_items_are_errors(
         assert ready.json()["parts"]["pool"].startswith("down")
 
 
+def test_programs_are_errors_at_once_where_they_are_switched_off(
+    tmp_path: Path, redis_url: str
+) -> None:
+    code = {"name": "code", "params": {"tests": [{"input": "1", "output": "1"}]}}
+    item = {"id": "code", "completion": "```python\nprint(1)\n```", "verifiers": [code]}
+    with service_with_workers(tmp_path, redis_url, workers=1) as (service, _):
+        answer = service.score({"items": [item, *items(2)], "deadline_ms": 600_000})
+    assert answer["rewards"] == [None, *expected(2)]
+    assert answer["results"][0]["error"]["code"] == "sandbox_unavailable"
+
+
 @pytest.mark.parametrize(
     ("verb", "settings", "said"),
     [

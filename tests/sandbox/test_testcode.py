@@ -53,6 +53,8 @@ async def test_a_program_gets_its_verdict_from_test_code(
         pytest.param("assert", "assert 1 == 1", "never uses", id="uses-nothing"),
         pytest.param("assert", "import pandas\nassert f()", "pandas", id="lacks-a-package"),
         pytest.param("assert", "1 / 0\nassert f()", "by itself", id="fails-before-any-use"),
+        pytest.param("assert", "assertSame(f(), 1)", "assertSame", id="lacks-an-assertion"),
+        pytest.param("assert", "import assertpy\nassert f()", "assertpy", id="lacks-assertions"),
         pytest.param("unittest", "import solution", "no test", id="holds-no-test"),
         pytest.param("unittest", "assert f() ==", "by itself", id="does-not-parse"),
         pytest.param("unittest", "import os\nos._exit(0)", "verdict", id="ends-early"),

@@ -7,6 +7,7 @@ Prints the names of the reward curves in its log.
 import contextlib
 import io
 import json
+import os
 import re
 import runpy
 import sys
@@ -24,6 +25,7 @@ def main() -> list[str]:
     for part in tiny_model():
         part.save_pretrained(place)
     sys.argv = [str(EXAMPLE), "--model", place, "--steps", "1", "--length", "8", "--cpu"]
+    os.chdir(place)  # where it leaves its checkpoint
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
         runpy.run_path(str(EXAMPLE), run_name="__main__")
