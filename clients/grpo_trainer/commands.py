@@ -31,8 +31,10 @@ def train(options: argparse.Namespace) -> None:
     from grpo_trainer.config import Config, from_json
     from grpo_trainer.evaluate import Protocol
     from grpo_trainer.hf import load, save
+    from grpo_trainer.plots import draw_curves
     from grpo_trainer.ranks import join
     from grpo_trainer.run import HeldOut, run
+    from grpo_trainer.runlog import read_metrics
     from grpo_trainer.train import Trainer
 
     ranks = join(options.device)
@@ -50,6 +52,8 @@ def train(options: argparse.Namespace) -> None:
             run(trainer, options.out, held_out=held_out)
     if ranks.rank == 0:
         save(policy, tokenizer, options.out / "model")
+        steps = {options.out.name: read_metrics(options.out, "train")}
+        draw_curves(steps, ["reward", "entropy", "length"], options.out / "curve.png")
 
 
 def sample_completions(options: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ TITLES = {
     "pass_1": "held-out pass@1",
     "language": "held-out language consistency",
     "reward": "reward of the rollouts",
+    "length": "tokens of a completion",
 }
 
 

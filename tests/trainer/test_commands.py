@@ -65,6 +65,7 @@ def test_a_language_model_is_trained_and_goes_on_where_it_stopped(
     assert max(row["drift"] for row in seen) < 1e-3
     assert [place.name for place in checkpoints(out)] == ["step-000002", "step-000003"]
     assert (out / "model/config.json").exists()
+    assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert len(rows(out / "completions.jsonl")) == 3 * 4
 
 
