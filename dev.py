@@ -179,7 +179,7 @@ def _test_peers(bin_dir: Path, pytest_arguments: list[str]) -> int:
     _build_image(bin_dir)
     os.environ[PEERS] = str(prepare_peers(ROOT, TOOLS, log=LOG))
     ensure_trainer(bin_dir, log=LOG)
-    tests = ("tests/peers", "tests/trainer/test_peers.py")
+    tests = ("tests/peers", "tests/trainer/test_peer_functions.py")
     return _call(bin_dir / "python", "-m", "pytest", *tests, *pytest_arguments)
 
 

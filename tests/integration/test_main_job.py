@@ -238,7 +238,7 @@ def _owned_by(owners: list[str]) -> list[str]:
 def _containers() -> list[Any]:
     client = docker.from_env()
     try:
-        labelled = {"label": "rulegrade.sandbox"}
+        labelled: dict[str, Any] = {"label": "rulegrade.sandbox"}
         # One may be removed between being listed and being looked at.
         return list(client.containers.list(all=True, filters=labelled, ignore_removed=True))
     finally:
