@@ -11,7 +11,7 @@ import pytest
 from reward_service.broker.base import Broker, Caller, Job, Reply
 from reward_service.broker.memory import MemoryBroker
 from reward_service.errors import Overloaded
-from tests.contract.numbers import redis_broker
+from tests.contract.number_jobs import redis_broker
 
 Numbers = Broker[int, int]
 

@@ -12,7 +12,7 @@ import redis.asyncio
 from reward_service.broker.base import Job
 from reward_service.broker.redis_streams import RedisBroker
 from reward_service.errors import BrokerError
-from tests.contract.numbers import GIVEN_UP, LONG, redis_broker
+from tests.contract.number_jobs import GIVEN_UP, LONG, redis_broker
 
 LEASE_S = 0.5
 Numbers = RedisBroker[int, int]
