@@ -1,7 +1,9 @@
 """What a policy can really write is no bad input: it is scored, in order, and flagged."""
 
 import json
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -101,6 +103,18 @@ def test_the_request_id_of_the_body_is_given_back(service: LiveService) -> None:
     assert service.score({"request_id": "step 7", "items": [item]})["request_id"] == "step 7"
 
 
+def _logged(service: LiveService, request_id: str) -> list[dict[str, Any]]:
+    """The request's log events; they are written once its answer has been sent."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        lines = service.log.read_text().rpartition("\n")[0].splitlines()
+        found = [e for e in map(json.loads, lines) if e.get("request_id") == request_id]
+        if found:
+            return found
+        time.sleep(0.05)
+    return []
+
+
 def test_one_id_runs_through_header_answer_and_log(service: LiveService) -> None:
     body = json.dumps(
         {"items": [{"id": "a", "completion": "secret words", "verifiers": [{"name": "format"}]}]}
@@ -108,8 +122,7 @@ def test_one_id_runs_through_header_answer_and_log(service: LiveService) -> None
     answer = post(service, body, **{"X-Request-Id": "trainer-7.step_3"})
     assert answer.headers["x-request-id"] == "trainer-7.step_3"
     assert answer.json()["request_id"] == "trainer-7.step_3"
-    events = [json.loads(line) for line in service.log.read_text().splitlines()]
-    (event,) = [e for e in events if e.get("request_id") == "trainer-7.step_3"]
+    (event,) = _logged(service, "trainer-7.step_3")
     assert (event["event"], event["status"], event["count"]) == ("request_answered", 200, 1)
     assert "secret words" not in service.log.read_text()
 
