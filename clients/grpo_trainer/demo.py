@@ -219,9 +219,10 @@ def claimed(
     first, last = curve[0], curve[-1]
     claims = {
         f"pass@1 rises by {world.gain:.2f}": last["pass_1"] - first["pass_1"] >= world.gain,
-        f"pass@1 ends at {world.pass_1:.2f} or above": last["pass_1"] >= world.pass_1,
         "pass@1 ends above more imitation": last["pass_1"] > control[-1]["pass_1"],
     }
+    if world.pass_1 > 0:
+        claims[f"pass@1 ends at {world.pass_1:.2f} or above"] = last["pass_1"] >= world.pass_1
     if world.language is not None:
         claims["language starts below 0.60"] = first["language"] < 0.6
         claims[f"language ends at {world.language:.2f} or above"] = (
