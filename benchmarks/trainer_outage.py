@@ -3,7 +3,7 @@ The math demonstration with its service killed for 20 s in the middle of the run
 
     python -m benchmarks.trainer_outage [--seed 1]
 
-The service gets SIGKILL once ten steps are done, and another one is started on its port 20 s later.
+The service gets SIGKILL once twelve steps are done, and another one is started on its port 20 s later.
 The run must wait, lose no reward, and learn what it learns anyway.
 """
 
@@ -27,7 +27,7 @@ from grpo_trainer.rewards import OverHttp
 from grpo_trainer.runlog import read_metrics
 from grpo_trainer.worlds import math_world
 
-KILLED_AFTER_STEPS = 10
+KILLED_AFTER_STEPS = 12
 AWAY_S = 20.0
 START_S = 120.0
 
