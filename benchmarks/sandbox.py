@@ -16,6 +16,7 @@ from benchmarks.sandbox_costs import TESTS, Cost, measure
 
 NAMES = {
     "bare fork": "`os.fork` of the plain warm interpreter, no jail",
+    "bare fork and run": "the same fork, which runs the program, no jail",
     "bare fork with numpy": "`os.fork` of the one with numpy, no jail",
     "python": "Python run",
     "bare exec": "exec of `python3 -I -S`, no jail",
@@ -45,6 +46,7 @@ def ratios(costs: dict[str, Cost], rate: float) -> list[tuple[str, float, float]
 
     return [
         ("Python run / bare fork, CPU", cpu("python", "bare fork"), 2.0),
+        ("Python run / bare fork that runs it, CPU", cpu("python", "bare fork and run"), 2.0),
         ("numpy run / bare fork with numpy, CPU", cpu("numpy", "bare fork with numpy"), 2.0),
         ("Python run / exec of an interpreter, CPU", cpu("python", "bare exec"), 0.5),
         ("numpy run / exec that imports numpy, CPU", cpu("numpy", "bare numpy"), 0.1),
