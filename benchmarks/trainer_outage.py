@@ -3,8 +3,8 @@ The math demonstration with its service killed for 20 s in the middle of the run
 
     python -m benchmarks.trainer_outage [--seed 1]
 
-The service gets SIGKILL once twelve steps are done, and another one is started on its port 20 s later.
-The run must wait, lose no reward, and learn what it learns anyway.
+The service gets SIGKILL once twelve steps are done, and another one is started on its port 20 s
+later. The run must wait, lose no reward, and learn what it learns anyway.
 """
 
 import argparse
