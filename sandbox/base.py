@@ -217,5 +217,3 @@ class Pair:
 
     program: Run
     judge: Run
-    program_ended_itself: bool = False
-    """Whether the program was not killed; it may have ended because the judge had."""

@@ -3,9 +3,9 @@ Interactive tasks: the program and the task's interactor run at once, in two jai
 stdout is the other one's stdin. The interactor's exit status decides, by testlib's numbers.
 """
 
-from sandbox.base import CheckerFailed, Limits, Pair, Program, SandboxError, Status
+from sandbox.base import CheckerFailed, Limits, Pair, Program, Status
 from sandbox.checkers import PROGRAM_CHECKER_FILES
-from sandbox.patience import prepared
+from sandbox.patience import alone, load_judge, prepared, timed
 from sandbox.points import points_of
 from sandbox.pool import Session, SlotPool
 from sandbox.progress import Progress
@@ -64,13 +64,11 @@ async def _run_alone(
     files: dict[str, bytes],
 ) -> Pair:
     submission = progress.submission
-    async with pool.session(submission.program, deadline=deadline, is_alone=True) as session:
-        await session.compile()
+    async with alone(pool, submission.program, deadline) as (session, _):
         await _load(session, interactor)
         patient = submission.limits.patient()
         pair = await session.run_pair(b"", patient, link="pipes", files=files)
-    if pair.program.was_starved:
-        raise SandboxError("the host was too busy to time a run, even with nothing beside it")
+    timed(pair.program)
     return pair
 
 
@@ -92,7 +90,7 @@ def _is_settled(progress: Progress, index: int, pair: Pair) -> bool:
 
 
 async def _load(session: Session, interactor: Program) -> None:
-    loaded = await session.compile(interactor)
+    loaded = await load_judge(session, interactor)
     if loaded.status is not Status.OK:
         raise CheckerFailed(f"the interactor does not compile: {loaded.stderr[:500]!r}")
 

@@ -6,7 +6,7 @@ means. What is starved even so is our failure, and says nothing about the progra
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from sandbox.base import COMPILE_LIMITS, Limits, Program, Run, SandboxError
 from sandbox.pool import Session, SlotPool
@@ -21,22 +21,39 @@ async def prepared(
     A compiler that the host starved runs again, with patience and nothing beside it. Raises
     SandboxError if the host is too busy even so.
     """
-    async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(pool.session(program, deadline=deadline))
+    async with pool.session(program, deadline=deadline) as session:
         compiled = await session.compile()
+        if not compiled.was_starved:
+            yield session, compiled
+            return
+    async with alone(pool, program, deadline) as found:
+        yield found
+
+
+@asynccontextmanager
+async def alone(
+    pool: SlotPool, program: Program, deadline: float
+) -> AsyncIterator[tuple[Session, Run]]:
+    """As `prepared`, with patience and nothing beside it from the beginning."""
+    async with pool.session(program, deadline=deadline, is_alone=True) as session:
+        compiled = await session.compile(limits=COMPILE_LIMITS.patient())
         if compiled.was_starved:
-            await stack.aclose()
-            alone = pool.session(program, deadline=deadline, is_alone=True)
-            session = await stack.enter_async_context(alone)
-            compiled = await _compile_patiently(session)
+            raise SandboxError("the host was too busy to compile, even with no other run beside it")
         yield session, compiled
 
 
-async def _compile_patiently(session: Session) -> Run:
-    compiled = await session.compile(limits=COMPILE_LIMITS.patient())
-    if compiled.was_starved:
-        raise SandboxError("the host was too busy to compile, even with no other run beside it")
-    return compiled
+async def load_judge(session: Session, judge: Program) -> Run:
+    """Make the judge's side of a pair ready. Raises SandboxError if the host is too busy."""
+    loaded = await session.compile(judge)
+    if loaded.was_starved:
+        raise SandboxError("the host was too busy to compile what judges a program")
+    return loaded
+
+
+def timed(run: Run) -> None:
+    """Raise SandboxError if a run that had nothing beside it was starved all the same."""
+    if run.was_starved:
+        raise SandboxError("the host was too busy to time a run, even with no other run beside it")
 
 
 async def run_alone(
@@ -53,9 +70,7 @@ async def run_alone(
 
     Raises SandboxError if the host is too busy even so: then nothing is known about the program.
     """
-    async with pool.session(program, deadline=deadline, is_alone=True) as session:
-        await _compile_patiently(session)
+    async with alone(pool, program, deadline) as (session, _):
         run = await session.run(stdin, limits.patient(), call=call, files=files)
-    if run.was_starved:
-        raise SandboxError("the host was too busy to time a run, even with no other run beside it")
+    timed(run)
     return run

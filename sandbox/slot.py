@@ -331,7 +331,6 @@ def _pair(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Pair:
         return Pair(
             _run(program, outputs[:3], limits),
             _run(judge, outputs[3:], JUDGE_LIMITS),
-            program_ended_itself=program["killed_for"] is None,
         )
     except (KeyError, TypeError) as error:
         raise SlotLost(f"the agent's report cannot be read: {error!r}") from error

@@ -9,9 +9,9 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sandbox.base import CheckerFailed, Pair, Program, Roles, Run, SandboxError, Status
+from sandbox.base import CheckerFailed, Pair, Program, Roles, Run, Status
 from sandbox.flags import flags_of_source
-from sandbox.patience import prepared
+from sandbox.patience import alone, load_judge, prepared, timed
 from sandbox.pool import Session, SlotPool
 from sandbox.submission import Judgement, Submission, TestCode, TestResult, Verdict
 from sandbox.two_box import Uncallable, boxes
@@ -101,20 +101,16 @@ async def judge_test_code(
             return _not_compiled(submission, compiled)
         pair = await session.run_pair(trial.stdin, submission.limits, roles=trial.roles)
     if pair.program.was_starved:
-        async with pool.session(trial.program, deadline=deadline, is_alone=True) as session:
-            await session.compile()
+        async with alone(pool, trial.program, deadline) as (session, _):
             await _load_judge(session, trial)
             patient = submission.limits.patient()
             pair = await session.run_pair(trial.stdin, patient, roles=trial.roles)
-    if pair.program.was_starved:
-        raise SandboxError("the host was too busy to time the tests, even with nothing beside them")
+        timed(pair.program)
     return _judgement(submission, pair, read_report(pair.judge.result))
 
 
 async def _load_judge(session: Session, trial: Trial) -> Run:
-    loaded = await session.compile(trial.judge)
-    if loaded.was_starved:
-        raise SandboxError("the host was too busy to compile the tests")
+    loaded = await load_judge(session, trial.judge)
     if loaded.status is not Status.OK and not trial.is_typed_by_program:
         raise CheckerFailed(f"the test code does not compile: {loaded.stderr[:500]!r}")
     # Not the compiler's words: they quote the tests.

@@ -51,7 +51,6 @@ class Function:
     name: str
     parameters: tuple[Parameter, ...]
     result: str
-    wire_result: str
     taken: str
     """How the judge reads the result."""
 
@@ -141,7 +140,7 @@ def read_function(cursor: Cursor, aliases: Aliases) -> Function:
         if len(parameters) == _MAX_PARAMETERS:
             raise NotThis("too many parameters")
         parameters.append(_parameter(cursor, aliases))
-    result = _result(cursor, aliases) if cursor.accept("->") else ("", "()", "reply.take::<()>()")
+    result = _result(cursor, aliases) if cursor.accept("->") else ("", "reply.take::<()>()")
     if cursor.peek().text not in ("{", "where"):
         raise NotThis("no body")
     return Function(name, tuple(parameters), *result)
@@ -167,18 +166,18 @@ def _parameter(cursor: Cursor, aliases: Aliases) -> Parameter:
     return Parameter(wire, f"{sign}{wire}", f"{sign}{{}}", back)
 
 
-def _result(cursor: Cursor, aliases: Aliases) -> tuple[str, str, str]:
-    """Declared, on the wire, and how the judge reads it."""
+def _result(cursor: Cursor, aliases: Aliases) -> tuple[str, str]:
+    """As declared, and how the judge reads it."""
     if not _is_reference(cursor):
         wire = _lasting(read_type(cursor, aliases))
-        return wire, wire, f"reply.take::<{wire}>()"
+        return wire, f"reply.take::<{wire}>()"
     cursor.take()
     _skip_lifetime(cursor)
     if _is_slice(cursor):
         item = _lasting(_slice_item(cursor, aliases))
-        return f"&'static [{item}]", f"&[{item}]", f"reply.lasting_slice::<{item}>()"
+        return f"&'static [{item}]", f"reply.lasting_slice::<{item}>()"
     wire = _lasting(read_type(cursor, aliases))
-    return f"&'static {wire}", f"&{wire}", f"reply.lasting::<{wire}>()"
+    return f"&'static {wire}", f"reply.lasting::<{wire}>()"
 
 
 def _lasting(text: str) -> str:
