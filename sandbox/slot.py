@@ -61,6 +61,9 @@ _OUT_OF_MEMORY = re.compile(
 )
 """What the runtimes of all languages say last. Saying it falsely gains a program nothing."""
 
+_SIDES: tuple[Side, ...] = ("program", "judge")
+"""In the order in which they are loaded."""
+
 _NO_PROGRAM = f"exec: {os.strerror(errno.ENOENT)}"
 
 
@@ -89,6 +92,8 @@ class AgentSlot:
         self._remove = remove
         self._is_in_step = True
         self._loaded: dict[Side, Program] = {}
+        self._unsent: dict[Side, tuple[frames.Header, Sequence[bytes]]] = {}
+        """What is to be loaded on the way to the next run."""
         self._stops = 0
 
     @property
@@ -127,7 +132,12 @@ class AgentSlot:
             "bring_bytes": MAX_BUILD_BYTES,
         }
         self._loaded[side] = program
+        for unloaded in _SIDES[_SIDES.index(side) :]:
+            self._unsent.pop(unloaded, None)
         blobs = (content, *program.files.values())
+        if order["command"] is None:
+            self._unsent[side] = order, blobs
+            return Run(Status.OK)
         facts, outputs = await self._order(order, blobs, limits, deadline)
         run = _run(facts["program"], outputs, limits)
         if run.was_starved or run.status is Status.OK:
@@ -209,6 +219,10 @@ class AgentSlot:
             if order.get(limited):
                 order[by]["processes"] += order[limited]["threads"]
         order["deadline_s"] = left_s - DEADLINE_MARGIN_S
+        if order["op"] != "load":
+            unsent = [self._unsent.pop(side) for side in _SIDES if side in self._unsent]
+            order["loads"] = [load for load, _ in unsent]
+            blobs = [*(blob for _, blobs in unsent for blob in blobs), *blobs]
         patience = min(deadline, time.time() + frames.longest_wall_s(limits.wall_s) + REPLY_GRACE_S)
         facts, outputs = await self._guarded(self._exchange(order, blobs), patience, deadline)
         if "error" in facts:

@@ -6,7 +6,7 @@ names and units only.
 """
 
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,26 +31,28 @@ class Meter:
         self._memory = _File(memory / "memory.stat")
         self._pids = _File((_V2 if self._is_v2 else _V1_PIDS) / "pids.current")
         self._oom = _File(memory / ("memory.events" if self._is_v2 else "memory.oom_control"))
+        self._oom_kills_before = 0
         self.name = "cgroup v2" if self._is_v2 else "cgroup v1"
 
     def cpu_ms(self) -> float:
         """CPU time of all processes that ever lived here, in ms."""
         if self._is_v2:
-            return self._cpu.fields()["usage_usec"] / 1e3
+            return self._cpu.fields("usage_usec")[0] / 1e3
         return int(self._cpu.text()) / 1e6
 
     def memory_kb(self) -> int:
         """Memory that only its processes hold, tmpfs files included, page cache left out."""
-        fields = self._memory.fields()
-        return (fields["anon" if self._is_v2 else "rss"] + fields["shmem"]) // 1024
+        return sum(self._memory.fields("anon" if self._is_v2 else "rss", "shmem")) // 1024
 
     def processes(self) -> int:
         """How many processes and threads live here."""
         return int(self._pids.text())
 
     def oom_kills(self) -> int:
-        """How often the kernel killed a process here for lack of memory."""
-        return self._oom.fields()["oom_kill"]
+        """How often the kernel killed a process here for lack of memory since this was asked."""
+        (kills,) = self._oom.fields("oom_kill")
+        new, self._oom_kills_before = kills - self._oom_kills_before, kills
+        return new
 
 
 @dataclass(slots=True)
@@ -65,8 +67,12 @@ class _File:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         return os.pread(self._fd, 16384, 0).decode("ascii")
 
-    def fields(self) -> Mapping[str, int]:
-        return {name: int(value) for name, value in map(str.split, self.text().splitlines())}
+    def fields(self, *names: str) -> list[int]:
+        text, values = f"\n{self.text()}", []
+        for name in names:
+            value = text.index(f"\n{name} ") + len(name) + 2
+            values.append(int(text[value : text.index("\n", value)]))
+        return values
 
 
 def waited_for_cpu_ms(but: Container[int]) -> float:

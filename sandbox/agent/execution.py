@@ -37,7 +37,6 @@ class Baseline:
         self._cpu = meter.cpu_ms()
         self._own_cpu = time.process_time()
         self._memory = meter.memory_kb()
-        self._oom = meter.oom_kills()
         self._processes = meter.processes()
 
     def cpu_ms(self, jails: int) -> float:
@@ -54,8 +53,8 @@ class Baseline:
         return self._meter.processes() - self._processes - jails
 
     def oom_kills(self) -> int:
-        """Since then."""
-        return self._meter.oom_kills() - self._oom
+        """Since the end of the run before."""
+        return self._meter.oom_kills()
 
 
 class Execution:
@@ -178,8 +177,9 @@ class Execution:
         return 0.0 if self._judge is None else self._judge.facts.cpu_ms
 
     def _settle(self) -> None:
+        oom_kills = self._before.oom_kills()
         for jail in reversed(self._jails):
-            jail.facts.oom_kills = self._before.oom_kills()
+            jail.facts.oom_kills = oom_kills
             if jail is self._program:
                 jail.facts.cpu_ms = self._cpu_ms()
             jail.settle()

@@ -9,6 +9,8 @@ Orders, each answered by one frame:
     run_pair  the loaded program and the loaded judge at once, each in a jail, with a link between
     stop      the run that is under way, if one is; the run is answered first, then this
 
+What needs no compiling is loaded on the way to its first run: `loads` of a run are such orders.
+
 It ends when its stdin ends, and the container with it: a service that was killed leaves nothing.
 """
 
@@ -55,6 +57,10 @@ class Front:
 
     def answer(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         """Carry out one order."""
+        for load in order.get("loads", ()):
+            count = len(load["files"])
+            self._load(load, blobs[:count])
+            blobs = blobs[count:]
         match order["op"]:
             case "load":
                 return _reply({"program": self._load(order, blobs)})
@@ -100,7 +106,7 @@ class Front:
         Execution(run, None, order["limits"], deadline_s=order["deadline_s"], before=before).finish(
             self._agents
         )
-        return run.facts, run.artifact_fd
+        return run.facts, run.left()
 
     def _run_alone(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         beside = _files(order["files"], blobs[1:])
@@ -114,7 +120,7 @@ class Front:
             self._agents
         )
         _close(beside)
-        os.close(run.artifact_fd)
+        run.close()
         return _reply({"program": run.facts})
 
     def _run_pair(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
@@ -146,7 +152,7 @@ class Front:
         ).finish(self._agents)
         _close(beside)
         for run in (program, judge):
-            os.close(run.artifact_fd)
+            run.close()
         return _reply({"program": program.facts, "judge": judge.facts})
 
     def _start(
@@ -180,8 +186,9 @@ class Front:
 
         A spawner sleeps while its run lives, so the two of a pair come from different ones.
         """
-        if command.get("role") is not None:
-            return self._spawners.get(self._warm_kind[side])
+        if (role := command.get("role")) is not None:
+            find = self._spawners.serving if role["name"] == "serve" else self._spawners.get
+            return find(self._warm_kind[side])
         return self._spawners.get("exec" if side == "program" else "judge-exec")
 
     def _unload(self, side: Side) -> None:

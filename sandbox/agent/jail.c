@@ -319,8 +319,11 @@ static pid_t jail_spawn(struct jail_spec *spec) {
 
 /* ---- one after the other ------------------------------------------------------------------- */
 
-/* Start a run for every request on the channel and wait for its end. Returns 1 when the channel's
- * other end is closed, and 0 in a run whose request names no command. */
+enum { PLAIN = 0, ENDED = 1, OTHER = 2 };
+
+/* Start a run for every request on the channel and wait for its end. Returns ENDED when the channel's
+ * other end is closed. In a run whose request names no command, PLAIN says that its role is `main`
+ * and its standard input no file, which saves most runs from asking. */
 int jail_serve(int channel_fd) {
     struct jail_file files[MAX_FILES];
     struct jail_spec spec;
@@ -328,15 +331,19 @@ int jail_serve(int channel_fd) {
     status_fd = channel_fd; /* what cannot be prepared is said instead of an answer */
     prepare_filter();
     prepare_root("/opt/rulegrade/root");
-    if (write(channel_fd, "ready", 5) != 5) return 1;
+    if (write(channel_fd, "ready", 5) != 5) return ENDED;
     while ((count = receive(channel_fd, fds, MAX_FILES)) >= 0) {
         decode(&spec, files, fds);
         spec.channel_fd = channel_fd;
         pid_t init = jail_spawn(&spec);
-        if (init == 0) return 0;
+        if (init == 0) {
+            struct stat input;
+            int is_file = fstat(0, &input) == 0 && S_ISREG(input.st_mode);
+            return is_file || strcmp(role[0], "main") ? OTHER : PLAIN;
+        }
         if (init < 0) dprintf(channel_fd, "no namespaces: %s", strerror(errno));
         else waitpid(init, NULL, 0);
         for (int i = 0; i < count; i++) close(fds[i]);
     }
-    return 1;
+    return ENDED;
 }

@@ -124,7 +124,8 @@ class JailedRun:
 
     def __init__(self, order: Order, spawner: socket.socket) -> None:
         self.facts = Facts()
-        self.artifact_fd = os.memfd_create("artifact")
+        self.artifact_fd = os.memfd_create("left") if order.artifact or order.outputs else None
+        """What init copies to: its artifact, or its output files; see copy_outputs in jail.c."""
         self.is_gone = False
         self._words = b""
         self._output_names = order.outputs
@@ -139,10 +140,12 @@ class JailedRun:
         else:
             stdout = os.dup(link.stdout)
         stderr = self._pipe(self.facts.stderr, output_bytes)
-        result = self._pipe(self.facts.result, MAX_RESULT_BYTES)
         self._status, status = os.pipe()
-        given = [stdin, stdout, stderr, status, result]
-        fds = [*given[:4], self.artifact_fd, result]
+        given = [stdin, stdout, stderr, status]
+        if order.has_result:
+            given.append(self._pipe(self.facts.result, MAX_RESULT_BYTES))
+        # Places that a run has no use for are filled with any descriptor.
+        fds = [*given[:4], stdin if self.artifact_fd is None else self.artifact_fd, given[-1]]
         fds += [] if link.socket is None else [link.socket]
         try:
             contents = [file.fd for file in order.files]
@@ -243,8 +246,20 @@ class JailedRun:
         for fd in self.fds():
             os.close(fd)
 
+    def left(self) -> int:
+        """A descriptor of the artifact that it was to leave; the caller's to close."""
+        if self.artifact_fd is None:
+            raise JailError("the run was to leave nothing")
+        return self.artifact_fd
+
+    def close(self) -> None:
+        """Give up what it left."""
+        if self.artifact_fd is not None:
+            os.close(self.artifact_fd)
+
     def _take_outputs(self) -> None:
-        """Read what init left in the artifact's place: see copy_outputs in jail.c."""
+        if self.artifact_fd is None or not self._output_names:
+            return
         with open(os.dup(self.artifact_fd), "rb") as left:
             left.seek(0)
             for name in self._output_names:

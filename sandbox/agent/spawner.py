@@ -10,41 +10,45 @@ they go on in this interpreter, which is warm.
 """
 
 import ctypes
+import os
 import signal
-import socket
+import stat
 import sys
 
 LIBRARY = "/opt/rulegrade/jail.so"
 
+ENDED, PLAIN = 1, 0
+"""What `jail_serve` returns: to the spawner, and in a run that is `main` and reads a pipe."""
 
-def serve(channel: socket.socket) -> tuple[str, str] | None:
-    """Start a jail for every request and wait for its end, until the front goes away.
-
-    Returns its role, with the argument, in a run that is to go on in this interpreter, else None.
-    """
-    # PyDLL keeps the interpreter's lock, so that a run can return into Python.
-    library = ctypes.PyDLL(LIBRARY)
-    library.jail_role.restype = ctypes.c_char_p
-    python = ctypes.pythonapi
-    python.PyOS_BeforeFork()
-    if library.jail_serve(channel.fileno()) != 0:
-        return None
-    python.PyOS_AfterFork_Child()
-    channel.detach()  # its descriptor is closed and may come to mean something else
-    name, argument = (library.jail_role(i).decode("utf-8", "surrogatepass") for i in range(2))
-    return name, argument
+FRAMES = 6
+"""Ours, below a program's first: main, become, _guarded, _main, _execute, and the module of -c."""
 
 
 def main() -> None:
-    """Serve on the socket and as the kind that the arguments name, with the libraries behind."""
-    channel, kind, libraries = socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3:]
+    """Serve on the socket and as the kind that the arguments name, with the modules behind.
+
+    A jail is started for every request and waited for, until the front goes away.
+    """
+    channel, kind, modules = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    # PyDLL keeps the interpreter's lock, so that a run can return into Python. The interpreter is
+    # not told of the fork: with one thread and no lock held there is nothing to repair, and what
+    # it would do touches as many pages as a short program.
+    library = ctypes.PyDLL(LIBRARY)
+    library.jail_role.restype = ctypes.c_char_p
     if kind.endswith("exec"):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        serve(channel)
+        library.jail_serve(channel)
         return
-    from sandbox.agent import zygote
+    from sandbox.agent import memory, zygote
 
-    zygote.warm_up(libraries, for_judge=kind.startswith("judge"))
-    role = serve(channel)
-    if role is not None:
-        zygote.become(*role)
+    zygote.warm_up(modules)
+    zygote.expect(FRAMES)
+    memory.keep_code_mapped()
+    begun = library.jail_serve(channel)
+    if begun == PLAIN:
+        zygote.become()
+    elif begun != ENDED:
+        if stat.S_ISREG(os.fstat(0).st_mode):
+            zygote.renew_streams()
+        name, argument = (library.jail_role(i).decode("utf-8", "surrogatepass") for i in range(2))
+        zygote.become(name, argument)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 from sandbox.agent.jailed import JailError
+from sandbox.agent.zygote import SERVING, TRIAL
 
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -22,6 +23,7 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the same order of sets in every run
     "OPENBLAS_NUM_THREADS": "1",  # a process with threads cannot be forked, and CPU time counts all
     "OMP_NUM_THREADS": "1",
+    "LD_BIND_NOW": "1",
 }
 """Of the spawners, and so of the programs that the warm interpreters run."""
 
@@ -41,12 +43,23 @@ LARGE = ("pandas", "scipy", "sympy")
 """Libraries that take most of a second to import. Their interpreter is started when it is asked
 for: most slots never need its 100 MB."""
 
-_LIBRARIES = {"numpy": ("numpy",), "large": ("numpy", *LARGE), "judge-python": ("numpy",)}
+_TESTS = ("unittest", "unittest.mock", "unittest.runner", "pytest")
+_REWRITING = ("_pytest.assertion.rewrite", "_pytest.python_api")
+
+_MODULES = {
+    "python": (),
+    "numpy": ("numpy",),
+    "large": ("numpy", *LARGE, SERVING),
+    "serve-python": (SERVING,),
+    "serve-numpy": ("numpy", SERVING),
+    "judge-python": ("numpy", *_TESTS, *_REWRITING, TRIAL),
+}
 _FROM_THE_START = ("exec", "python", "numpy")
 
 
 class Spawners:
-    """Processes that start jails, by kind: `exec`, `python`, `numpy`, `large`, and the judge's."""
+    """Processes that start jails, by kind: `exec`, `python`, `numpy`, `large`, those that serve a
+    judge, and the judge's own."""
 
     def __init__(self, agents: set[int]) -> None:
         self._agents = agents
@@ -62,6 +75,10 @@ class Spawners:
             self._ready[kind] = _ready(self._start(kind))
         return self._ready[kind]
 
+    def serving(self, kind: str) -> socket.socket:
+        """The same interpreter as `kind`, for programs that a judge uses. Raises JailError."""
+        return self.get(f"serve-{kind}" if f"serve-{kind}" in _MODULES else kind)
+
     def warm_kind(self, sources: Iterable[bytes]) -> str:
         """The kind of warm interpreter that suits a program of these files."""
         texts = list(sources)
@@ -71,7 +88,7 @@ class Spawners:
 
     def _start(self, kind: str) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        arguments = [str(theirs.fileno()), kind, *_LIBRARIES.get(kind, ())]
+        arguments = [str(theirs.fileno()), kind, *_MODULES.get(kind, ())]
         # An exec and a clean environment, so that a run finds nothing of the container's in it.
         process = subprocess.Popen(
             [sys.executable, "-s", "-P", "-c", START_SPAWNER, *arguments],

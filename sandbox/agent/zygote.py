@@ -2,8 +2,12 @@
 The warm interpreter: what a Python program finds is as if it had been started by exec, only sooner.
 
 Starting Python takes 10 ms and importing numpy 80 ms; a fork of a process that has done both takes
-2 ms. The differences that are left: modules of the preloaded list are in `sys.modules` already, and
-every run has the same address space layout.
+1 to 2 ms. The differences that are left: modules of the preloaded list are in `sys.modules` already
+and every run has the same address space layout.
+
+A run pays for every page that the interpreter has, when they are mapped again, and once more for
+every page that it touches. So little is preloaded, and little is done between the fork and the
+program.
 """
 
 import atexit
@@ -13,30 +17,31 @@ import importlib
 import io
 import json
 import os
+import random
 import signal
-import stat
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from sandbox.agent import driver, serving, trial
+from sandbox.agent import driver
 
 WORK = "/box"
 SOURCE = "/box/main.py"
 OURS = "/opt/rulegrade/"
 
 _PRELOAD = """
-    abc array ast bisect cmath collections collections.abc contextlib copy ctypes dataclasses
-    datetime decimal enum fractions functools hashlib heapq inspect io itertools json linecache
-    math numbers operator os os.path queue random re statistics string struct subprocess sys
-    tempfile textwrap threading time traceback types typing unicodedata
+    abc array bisect cmath collections collections.abc contextlib copy ctypes dataclasses datetime
+    decimal enum fractions functools heapq io itertools json linecache math numbers operator os
+    os.path queue random re statistics string struct sys textwrap threading time traceback types
+    typing unicodedata
 """
+"""What programs commonly import. Not hashlib, subprocess and tempfile, which few do: a megabyte."""
 
-_JUDGE_PRELOAD = """
-    unittest unittest.mock unittest.runner pytest _pytest.assertion.rewrite _pytest.python_api
-"""
+SERVING = "sandbox.agent.serving"
+TRIAL = "sandbox.agent.trial"
+"""What the roles `serve` and `judge` need: as large as all the above."""
 
 _REHEARSAL = b"""
 import sys, math, collections, heapq, itertools
@@ -53,45 +58,68 @@ try:
 except EOFError:
     pass
 """
-"""Runs before the first request, so that the pages it touches are not copied by every run."""
+"""Runs before the first request: the interpreter rewrites code that it has run a few times."""
+
+REHEARSALS = 20
+
+_ours: dict[str, ModuleType] = {}
+"""What was imported for roles; our own modules are hidden from programs."""
 
 _exit = os._exit
 _kill = os.kill
+_open, _read, _close = os.open, os.read, os.close
 
 
-def warm_up(libraries: Sequence[str] = (), *, for_judge: bool = False) -> None:
-    """Import what programs commonly use, and touch what every run touches."""
-    for name in (*_PRELOAD.split(), *(_JUDGE_PRELOAD.split() if for_judge else ()), *libraries):
+def warm_up(modules: Sequence[str] = ()) -> None:
+    """Import what programs commonly use, and these, and touch what every run touches.
+
+    `modules` are libraries, and SERVING or TRIAL for the roles that need them.
+    """
+    for name in (*_PRELOAD.split(), *modules):
         with contextlib.suppress(ImportError):  # a host may lack some
-            importlib.import_module(name)
+            module = importlib.import_module(name)
+            if name in (SERVING, TRIAL):
+                _ours[name] = module
     _hide_ourselves()
-    for _ in range(3):
-        _renew_streams()
-        _guarded(lambda: _execute(_REHEARSAL, _new_module("__main__")))
+    for _ in range(REHEARSALS):
+        renew_streams()
+        _new_module("__main__")
+        _guarded(_main, _REHEARSAL, "")
     _prepare_streams()
+    _new_module("__main__")
     gc.collect()
     gc.freeze()
 
 
-def become(name: str, argument: str = "") -> NoReturn:
+def expect(frames: int) -> None:
+    """Make room for `frames` of ours below a program: some recurse up to the default limit."""
+    sys.setrecursionlimit(sys.getrecursionlimit() + frames)
+
+
+def become(name: str = "main", argument: str = "") -> NoReturn:
     """Take on a role, on the program in the work directory.
 
     `main` runs it; `call` calls its function `argument` on the JSON in stdin; `serve` lets the
     judge's side of a pair use it; `judge` takes it for test code, and runs that.
     """
-    # Our own frames must not count: some programs recurse up to the default limit.
-    sys.setrecursionlimit(sys.getrecursionlimit() + _depth() + 3)
-    if stat.S_ISREG(os.fstat(0).st_mode):  # the prepared one takes it for a pipe
-        _renew_streams()
-    with open(SOURCE, "rb", buffering=0) as file:
-        source = file.read()
+    source = _contents(SOURCE)
     if b"random" in source:  # it takes as long as the rest of the start
-        _reseed_numpy()
-    _end(_guarded(lambda: _ROLES[name](source, argument)))
+        _reseed()
+    _end(_guarded(_ROLES[name], source, argument))
+
+
+def _contents(path: str) -> bytes:
+    # Bare system calls: a file object touches a dozen pages more.
+    fd = _open(path, os.O_RDONLY | os.O_CLOEXEC)
+    chunks = []
+    while chunk := _read(fd, 1 << 14):
+        chunks.append(chunk)
+    _close(fd)
+    return b"".join(chunks)
 
 
 def _main(source: bytes, _: str) -> None:
-    _execute(source, _new_module("__main__"))
+    _execute(source, sys.modules["__main__"])
 
 
 def _call(source: bytes, function: str) -> None:
@@ -108,13 +136,13 @@ def _serve(source: bytes, _: str) -> None:
         _execute(source, module)
         return module
 
-    serving.Program(load).serve()
+    _ours[SERVING].Program(load).serve()
 
 
 def _judge(source: bytes, _: str) -> None:
     with open(0, "rb", closefd=False) as file:
         request = file.read()
-    trial.judge(source, SOURCE, **json.loads(request))
+    _ours[TRIAL].judge(source, SOURCE, **json.loads(request))
 
 
 _ROLES: dict[str, Callable[[bytes, str], None]] = {
@@ -129,13 +157,6 @@ def _execute(source: bytes, module: ModuleType) -> None:
     exec(compile(source, SOURCE, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
 
 
-def _depth() -> int:
-    frame, depth = sys._getframe(), 0
-    while frame.f_back is not None:
-        frame, depth = frame.f_back, depth + 1
-    return depth
-
-
 def _hide_ourselves() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
         del sys.modules[name]
@@ -143,8 +164,11 @@ def _hide_ourselves() -> None:
     sys.argv[:] = ["main.py"]
 
 
-def _renew_streams() -> None:
-    """Streams on descriptors 0 to 2, as the interpreter makes them at its start."""
+def renew_streams() -> None:
+    """Streams on descriptors 0 to 2, as the interpreter makes them at its start.
+
+    A run needs them whose standard input is a file: the prepared one takes it for a pipe.
+    """
     encoding, errors = sys.stdin.encoding, sys.stdin.errors
     sys.stdin = io.TextIOWrapper(
         io.BufferedReader(io.FileIO(0, "r", closefd=False)), encoding, errors
@@ -172,15 +196,15 @@ def _prepare_streams() -> None:
     read, write = os.pipe()
     for fd, end in enumerate((read, write, write)):
         os.dup2(end, fd)
-    _renew_streams()
+    renew_streams()
     for fd, end in enumerate(kept):
         os.dup2(end, fd)
     for fd in (*kept, read, write):
         os.close(fd)
 
 
-def _reseed_numpy() -> None:
-    # The standard library's generator reseeds itself after a fork.
+def _reseed() -> None:
+    random.seed()
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed()
@@ -193,10 +217,10 @@ def _new_module(name: str) -> ModuleType:
     return module
 
 
-def _guarded(action: Callable[[], None]) -> int:
+def _guarded(action: Callable[[bytes, str], None], source: bytes, argument: str) -> int:
     """Exit status of an action whose exceptions are printed as the interpreter would."""
     try:
-        action()
+        action(source, argument)
     except SystemExit as leave:
         return _status(leave.code)
     except BaseException as error:
@@ -221,7 +245,8 @@ def _status(code: object) -> int:
 def _end(status: int) -> NoReturn:
     """What an interpreter does at its end, without taking itself apart first."""
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
+        if len(threading._active) > 1:  # type: ignore[attr-defined]
+            threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             if stream is not None and not stream.closed:
