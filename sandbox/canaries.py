@@ -124,7 +124,7 @@ async def examine(slot: Slot) -> AsyncIterator[Finding]:
             yield Finding(canary.name, True, f"not tried: {error}")
             continue
         if run.status is Status.OK:
-            run = await slot.run(canary.stdin, canary.limits, deadline=deadline)
+            (run,) = await slot.run([canary.stdin], canary.limits, deadline=deadline)
         held = run.status is canary.status and canary.stdout in (None, run.stdout)
         found = (run.stdout + run.stderr)[-300:].decode("utf-8", "replace")
         yield Finding(canary.name, held, f"{run.status.value}: {found!r}")

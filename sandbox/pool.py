@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol
 
@@ -64,16 +64,19 @@ class Slot(Protocol):
 
     async def run(
         self,
-        stdin: bytes,
+        inputs: Sequence[bytes],
         limits: Limits,
         *,
         deadline: float,
         call: str | None = None,
         files: Mapping[str, bytes] | None = None,
-    ) -> Run:
-        """Run what was compiled last, in a fresh jail, with `files` beside it.
+        is_failure_last: bool = False,
+    ) -> list[Run]:
+        """Run what was compiled last on each input, each time in a fresh jail with `files` in it.
 
-        With `call`, call its function of that name on the JSON in `stdin` instead.
+        With `call`, call its function of that name on the JSON in the input instead. Fewer runs
+        than inputs come back if the last one was stopped, or failed and `is_failure_last`, or if
+        they have printed megabytes.
         """
 
     async def run_pair(
@@ -93,7 +96,7 @@ class Slot(Protocol):
         """
 
     async def stop(self) -> None:
-        """Stop the run that is under way, which then raises RunStopped if it was not over."""
+        """Stop the runs that are under way. Those that were over count; RunStopped if none was."""
 
     async def close(self) -> None:
         """Kill and remove it."""
@@ -143,7 +146,23 @@ class Session:
         files: Mapping[str, bytes] | None = None,
     ) -> Run:
         """One run in a jail of its own; with `call`, of one function on the JSON in `stdin`."""
-        return await self._slot.run(stdin, limits, deadline=self._deadline, call=call, files=files)
+        (run,) = await self._slot.run(
+            [stdin], limits, deadline=self._deadline, call=call, files=files
+        )
+        return run
+
+    async def run_each(
+        self,
+        inputs: Sequence[bytes],
+        limits: Limits,
+        *,
+        call: str | None = None,
+        is_failure_last: bool = False,
+    ) -> list[Run]:
+        """Several, one after the other, which saves their orders; see `Slot.run`."""
+        return await self._slot.run(
+            inputs, limits, deadline=self._deadline, call=call, is_failure_last=is_failure_last
+        )
 
     async def run_pair(
         self,

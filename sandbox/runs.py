@@ -3,6 +3,9 @@ A submission's tests on all slots that stand idle, with the outcome of running t
 
 Runs count in the order of the tests, whatever the order in which they end; one that an earlier test
 made unnecessary is stopped and forgotten. So no verdict depends on how many slots were free.
+
+Tests that are over in no time cost as much to order as to run. So several of them are ordered at
+once: never more than have ended so far, so that little is in vain when one of them fails.
 """
 
 import asyncio
@@ -16,6 +19,10 @@ from sandbox.progress import Progress
 MAX_AHEAD = 32
 """How far a run may be ahead of a test that has not ended: its output is kept, maybe megabytes."""
 
+MAX_AT_ONCE = 8
+QUICK_MS = 50.0
+"""Of tests that are ordered at once: how many, and how long one may have taken so far."""
+
 
 class TestRuns:
     """Runs what `progress` asks for until it asks for nothing more."""
@@ -26,6 +33,9 @@ class TestRuns:
         self._progress = progress
         self._pool = pool
         self._deadline = deadline
+        self._workers = 1
+        self._count = 0
+        self._slowest_ms = 0.0
         self._begun: dict[int, Session] = {}
         self._ended: dict[int, Run] = {}
         self._starved: int | None = None
@@ -47,10 +57,10 @@ class TestRuns:
     async def _lead(self, session: Session, helpers: asyncio.TaskGroup) -> None:
         while not self._is_over():
             for _ in range(self._useful_helpers()):
+                self._workers += 1
                 helpers.create_task(self._help())
-            index = next(self._open(), None)
-            if index is not None:
-                await self._run(index, session)
+            if tests := self._next():
+                await self._run(tests, session)
                 continue
             self._changed.clear()
             await self._changed.wait()
@@ -66,25 +76,35 @@ class TestRuns:
                 if compiled.was_starved or compiled.status is not Status.OK:
                     return
                 while not (self._is_over() or self._pool.is_wanted):
-                    index = next(self._open(), None)
-                    if index is None:
+                    if not (tests := self._next()):
                         return
-                    await self._run(index, session)
+                    await self._run(tests, session)
         except SandboxError:
             return
+        finally:
+            self._workers -= 1
 
-    async def _run(self, index: int, session: Session) -> None:
+    async def _run(self, tests: list[int], session: Session) -> None:
         submission = self._progress.submission
-        test = submission.tests[index]
-        self._begun[index] = session
+        inputs = [submission.tests[index].stdin() for index in tests]
+        self._begun |= dict.fromkeys(tests, session)
         try:
-            run = await session.run(test.stdin(), submission.limits, call=test.call)
-            self._ended[index] = run
+            runs = await session.run_each(
+                inputs,
+                submission.limits,
+                call=submission.tests[tests[0]].call,
+                is_failure_last=submission.scoring == "all_or_nothing"
+                and not submission.allow_nonzero_exit,
+            )
         except RunStopped:
             return
         finally:
-            self._begun.pop(index, None)
+            for index in tests:
+                self._begun.pop(index, None)
             self._changed.set()
+        self._ended |= dict(zip(tests, runs, strict=False))  # the last ones may not have been begun
+        self._count += len(runs)
+        self._slowest_ms = max(self._slowest_ms, *(run.wall_ms for run in runs))
         self._take_in_turn()
         await self._stop([i for i in self._begun if self._is_over() or self._progress.is_done(i)])
 
@@ -100,7 +120,7 @@ class TestRuns:
                 progress.record(index, run)
 
     async def _stop(self, tests: list[int]) -> None:
-        for session in [self._begun.pop(index) for index in tests]:
+        for session in {self._begun.pop(index) for index in tests}:
             await session.stop()
 
     def _is_over(self) -> bool:
@@ -111,6 +131,19 @@ class TestRuns:
         """One for each test that could begin beside the one that the leading session takes."""
         most = self._pool.spare
         return max(0, sum(1 for _ in islice(self._open(), most + 1)) - 1)
+
+    def _next(self) -> list[int]:
+        """Tests to run in one order."""
+        tests = self._progress.submission.tests
+        unopened = list(self._open())
+        together = [i for i in unopened if tests[i].call == tests[unopened[0]].call]
+        return together[: self._at_once(len(unopened))]
+
+    def _at_once(self, unopened: int) -> int:
+        if self._slowest_ms > QUICK_MS:
+            return 1
+        fair_share = -(-unopened // self._workers)
+        return max(1, min(MAX_AT_ONCE, self._count, fair_share))
 
     def _open(self) -> Iterator[int]:
         """Tests to begin, in order."""

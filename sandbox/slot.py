@@ -64,6 +64,9 @@ _OUT_OF_MEMORY = re.compile(
 _SIDES: tuple[Side, ...] = ("program", "judge")
 """In the order in which they are loaded."""
 
+_STREAMS = ("stdout", "stderr", "result")
+"""Of every run, in this order; its files come behind."""
+
 _NO_PROGRAM = f"exec: {os.strerror(errno.ENOENT)}"
 
 
@@ -146,25 +149,29 @@ class AgentSlot:
 
     async def run(
         self,
-        stdin: bytes,
+        inputs: Sequence[bytes],
         limits: Limits,
         *,
         deadline: float,
         call: str | None = None,
         files: Mapping[str, bytes] | None = None,
-    ) -> Run:
-        """Run the loaded program once, with `files` beside it."""
+        is_failure_last: bool = False,
+    ) -> list[Run]:
+        """Run the loaded program on each input, one after the other, with `files` beside it."""
         files = files or {}
         program = self._program("program")
         order = {
             "op": "run",
+            "inputs": len(inputs),
+            "is_failure_last": is_failure_last,
             "files": list(files),
             "outputs": program.outputs,
             "command": _start(program, limits, _role_of_call(call))
             | {"has_result": call is not None},
         }
-        facts, outputs = await self._order(order, (stdin, *files.values()), limits, deadline)
-        return _run(facts["program"], outputs, limits)
+        blobs = (*inputs, *files.values())
+        facts, outputs = await self._order(order, blobs, limits, deadline, runs=len(inputs))
+        return _runs(facts, outputs, limits)
 
     async def run_pair(
         self,
@@ -209,7 +216,13 @@ class AgentSlot:
         await self._remove()
 
     async def _order(
-        self, order: dict[str, Any], blobs: Sequence[bytes], limits: Limits, deadline: float
+        self,
+        order: dict[str, Any],
+        blobs: Sequence[bytes],
+        limits: Limits,
+        deadline: float,
+        *,
+        runs: int = 1,
     ) -> tuple[frames.Header, list[bytes]]:
         left_s = deadline - time.time()
         if left_s <= DEADLINE_MARGIN_S:
@@ -223,7 +236,8 @@ class AgentSlot:
             unsent = [self._unsent.pop(side) for side in _SIDES if side in self._unsent]
             order["loads"] = [load for load, _ in unsent]
             blobs = [*(blob for _, blobs in unsent for blob in blobs), *blobs]
-        patience = min(deadline, time.time() + frames.longest_wall_s(limits.wall_s) + REPLY_GRACE_S)
+        longest_s = runs * frames.longest_wall_s(limits.wall_s)
+        patience = min(deadline, time.time() + longest_s + REPLY_GRACE_S)
         facts, outputs = await self._guarded(self._exchange(order, blobs), patience, deadline)
         if "error" in facts:
             self._is_in_step = False
@@ -339,12 +353,28 @@ def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
     return replace(run, status=_status(facts, run, limits))
 
 
+def _runs(facts: frames.Header, outputs: list[bytes], limits: Limits) -> list[Run]:
+    """Those that ended; RunStopped if none did."""
+    ended: list[Run] = []
+    try:
+        for program in [facts["program"], *facts.get("more", ())]:
+            own = len(_STREAMS) + len(program["files"])
+            ended.append(_run(program, outputs[:own], limits))
+            outputs = outputs[own:]
+    except RunStopped:
+        if not ended:
+            raise
+    except (KeyError, TypeError) as error:
+        raise SlotLost(f"the agent's report cannot be read: {error!r}") from error
+    return ended
+
+
 def _pair(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Pair:
     try:
         program, judge = facts["program"], facts["judge"]
         return Pair(
-            _run(program, outputs[:3], limits),
-            _run(judge, outputs[3:], JUDGE_LIMITS),
+            _run(program, outputs[: len(_STREAMS)], limits),
+            _run(judge, outputs[len(_STREAMS) :], JUDGE_LIMITS),
         )
     except (KeyError, TypeError) as error:
         raise SlotLost(f"the agent's report cannot be read: {error!r}") from error

@@ -5,7 +5,7 @@ Orders, each answered by one frame:
 
     load      a program, for one side: files, and the command that compiles it, if it is to be
               compiled; what was compiled goes along with the answer, if it is not too large
-    run       the loaded program on one input, by the command given
+    run       the loaded program on one input after the other, by the command given
     run_pair  the loaded program and the loaded judge at once, each in a jail, with a link between
     stop      the run that is under way, if one is; the run is answered first, then this
 
@@ -19,6 +19,7 @@ import platform
 import resource
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -30,6 +31,9 @@ from sandbox.agent.spawners import Spawners
 from sandbox.agent.tree_meter import TreeMeter
 
 Side = Literal["program", "judge"]
+
+MAX_KEPT_BYTES = 16 << 20
+"""Runs of one order are answered together until they have said so much."""
 
 FAILED = 1 << 8
 """Wait status of a process that ended with exit status 1."""
@@ -65,7 +69,7 @@ class Front:
             case "load":
                 return _reply({"program": self._load(order, blobs)})
             case "run":
-                return self._run_alone(order, blobs)
+                return self._run_each(order, blobs)
             case "run_pair":
                 return self._run_pair(order, blobs)
             case "stop":  # what is read here came too late
@@ -108,20 +112,35 @@ class Front:
         )
         return run.facts, run.left()
 
-    def _run_alone(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
-        beside = _files(order["files"], blobs[1:])
-        files = [*self._files["program"], *beside]
-        self._spawner(order["command"], "program")
-        before = Baseline(self._meter)
-        run = self._start(
-            order["command"], files, blobs[0], order["limits"], outputs=order["outputs"]
-        )
-        Execution(run, None, order["limits"], deadline_s=order["deadline_s"], before=before).finish(
-            self._agents
-        )
+    def _run_each(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
+        """`blobs` are the inputs, and files beside the program."""
+        deadline = time.monotonic() + order["deadline_s"]
+        inputs, contents = blobs[: order["inputs"]], blobs[order["inputs"] :]
+        beside = _files(order["files"], contents)
+        ended: list[Facts] = []
+        for stdin in inputs:
+            facts = self._run_alone(order, stdin, beside, deadline - time.monotonic())
+            ended.append(facts)
+            has_failed = facts.killed_for is not None or facts.wait_status != 0
+            is_last = facts.killed_for in ("stop", "deadline") or (
+                has_failed and order["is_failure_last"]
+            )
+            if is_last or sum(map(Facts.size, ended)) > MAX_KEPT_BYTES:
+                break
         _close(beside)
+        return _reply({"program": ended[0]}, ended[1:])
+
+    def _run_alone(
+        self, order: frames.Header, stdin: bytes, beside: list[File], deadline_s: float
+    ) -> Facts:
+        files = [*self._files["program"], *beside]
+        command, limits = order["command"], order["limits"]
+        self._spawner(command, "program")
+        before = Baseline(self._meter)
+        run = self._start(command, files, stdin, limits, outputs=order["outputs"])
+        Execution(run, None, limits, deadline_s=deadline_s, before=before).finish(self._agents)
         run.close()
-        return _reply({"program": run.facts})
+        return run.facts
 
     def _run_pair(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         """`blobs` are the judge's input, and files beside it."""
@@ -195,12 +214,13 @@ class Front:
         _close(self._files.pop(side, []))
 
 
-def _reply(facts: dict[str, Facts]) -> bytes:
-    headers: dict[str, Any] = {}
+def _reply(facts: dict[str, Facts], more: Sequence[Facts] = ()) -> bytes:
+    """By side, and `more` of the program's runs."""
+    headers: dict[str, Any] = {side: found.header() for side, found in facts.items()}
+    headers["more"] = [found.header() for found in more]
     blobs: list[bytes | bytearray] = []
-    for side, found in facts.items():
+    for found in (*facts.values(), *more):
         blobs += [found.stdout, found.stderr, found.result, *found.files.values()]
-        headers[side] = found.header()
     return frames.encode(headers, blobs)
 
 

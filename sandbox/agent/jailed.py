@@ -103,6 +103,11 @@ class Facts:
     files: dict[str, bytes] = field(default_factory=dict)
     """The output files that were there."""
 
+    def size(self) -> int:
+        """Bytes that it left."""
+        said = len(self.stdout) + len(self.stderr) + len(self.result)
+        return said + sum(map(len, self.files.values()))
+
     def header(self) -> dict[str, Any]:
         """All of it but contents, of files their names."""
         names = (name for name in self.__slots__ if name not in _CONTENTS)

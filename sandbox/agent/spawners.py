@@ -23,7 +23,6 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the same order of sets in every run
     "OPENBLAS_NUM_THREADS": "1",  # a process with threads cannot be forked, and CPU time counts all
     "OMP_NUM_THREADS": "1",
-    "LD_BIND_NOW": "1",
 }
 """Of the spawners, and so of the programs that the warm interpreters run."""
 

@@ -84,7 +84,9 @@ def warm_up(modules: Sequence[str] = ()) -> None:
     for _ in range(REHEARSALS):
         renew_streams()
         _new_module("__main__")
+        _contents(os.devnull)
         _guarded(_main, _REHEARSAL, "")
+        _flush()
     _prepare_streams()
     _new_module("__main__")
     gc.collect()
@@ -242,15 +244,19 @@ def _status(code: object) -> int:
     return 1
 
 
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
+
+
 def _end(status: int) -> NoReturn:
     """What an interpreter does at its end, without taking itself apart first."""
     try:
         if len(threading._active) > 1:  # type: ignore[attr-defined]
             threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None and not stream.closed:
-                stream.flush()
+        _flush()
     except SystemExit as leave:
         status = _status(leave.code)
     except BaseException:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -36,17 +36,19 @@ class BareSlot:
 
     async def run(
         self,
-        stdin: bytes,
+        inputs: Sequence[bytes],
         limits: Limits,
         *,
         deadline: float,
         call: str | None = None,
         files: Mapping[str, bytes] | None = None,
-    ) -> Run:
+        is_failure_last: bool = False,
+    ) -> list[Run]:
+        return [self._run(stdin) for stdin in inputs]
+
+    def _run(self, stdin: bytes) -> Run:
         command = [sys.executable, "-c", self._source]
-        done = subprocess.run(  # noqa: ASYNC221
-            command, input=stdin, capture_output=True, check=False
-        )
+        done = subprocess.run(command, input=stdin, capture_output=True, check=False)
         return Run(Status.OK, done.stdout, done.stderr, done.returncode)
 
     async def run_pair(
