@@ -109,13 +109,16 @@ class Execution:
         self._kill("stop")
 
     def _enforce(self, agents: set[int]) -> None:
+        now = time.monotonic()
+        is_alone = self._judge is None
+        if is_alone and now < self._next_look and self._program.facts.killed_for is None:
+            return  # looking costs a tenth of a short run
         for jail in self._jails:
             is_last_word = jail is self._judge and jail.has_ended
             if jail.facts.killed_for or (is_last_word and not self._goes_on(jail)):
                 self._end_all()
         running = [jail for jail in self._jails if not jail.facts.killed_for and not jail.has_ended]
-        now = time.monotonic()
-        if running and now >= self._next_look:  # looking costs a tenth of a short run
+        if running and now >= self._next_look:
             self._next_look = now + TICK_MS / 1e3
             self._enforce_limits(agents)
         for jail in self._jails:

@@ -51,7 +51,7 @@ def header_length(prefix: bytes) -> int:
 def decode_header(text: bytes) -> tuple[Header, list[int]]:
     """The header, and the sizes of the blobs that follow it."""
     try:
-        header = json.loads(text)
+        header = json.loads(text.decode())
         sizes = header.pop("blobs")
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise BadFrame(f"a header that cannot be read: {type(error).__name__}") from error

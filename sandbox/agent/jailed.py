@@ -132,6 +132,7 @@ class JailedRun:
         self.artifact_fd = os.memfd_create("left") if order.artifact or order.outputs else None
         """What init copies to: its artifact, or its output files; see copy_outputs in jail.c."""
         self.is_gone = False
+        self._finished: set[int] = set()
         self._words = b""
         self._output_names = order.outputs
         self._start(order, spawner)
@@ -198,11 +199,13 @@ class JailedRun:
             self.is_gone = True
             return False
         chunk = os.read(fd, PIPE_BYTES)
-        if fd == self._status and chunk:
+        if not chunk:
+            self._finished.add(fd)
+        elif fd == self._status:
             self._words += chunk
             if not self.facts.wall_ms:
                 self.facts.wall_ms = self.elapsed_s() * 1e3
-        elif chunk:
+        else:
             self._keep(fd, chunk)
         return bool(chunk)
 
@@ -230,12 +233,15 @@ class JailedRun:
 
         Which is `setup STEP ERRNO`, or `end` with four numbers (see jail.c).
         """
-        for fd in self._outputs:  # a process in another jail of the past may hold a pipe open
+        # A process in another jail of the past may hold a pipe open.
+        for fd in self._outputs.keys() - self._finished:
             os.set_blocking(fd, False)
             while chunk := _read_now(fd):
                 self._keep(fd, chunk)
-        os.set_blocking(self._status, False)
-        status = self._words + _read_now(self._status)
+        status = self._words
+        if self._status not in self._finished:
+            os.set_blocking(self._status, False)
+            status += _read_now(self._status)
         facts = self.facts
         words = status.decode("ascii", "replace").split("\n", 1)[0].split()
         if words[:1] == ["setup"]:
