@@ -236,7 +236,7 @@ def test_without_the_setting_nothing_is_exported_and_the_log_has_the_ids_all_the
         ]
         api = live_service(tmp_path, redis_url=url, sandbox_backend="off")
         service = running.enter_context(api)
-        body = {"request_id": "step 9", "items": [slow], "deadline_ms": 5_000}
+        body = {"request_id": "step 9", "items": [slow], "deadline_ms": 8_000}
         with ThreadPoolExecutor() as pool:
             asked = pool.submit(service.score, body)
             doomed = worker_at_work(workers)
