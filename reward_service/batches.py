@@ -18,7 +18,9 @@ from typing import Protocol
 from uuid import uuid4
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
+from reward_service import tracing
 from reward_service.batch_schemas import BatchState, BatchStatus
 from reward_service.errors import BadTask, InfraError, Overloaded
 from reward_service.schemas import Result, RewardRequest, RewardResponse
@@ -62,6 +64,8 @@ class _State:
     answered: dict[str, int] = field(default_factory=dict)
     """How many results there are, by status."""
     message: str | None = None
+    trace: str = ""
+    """The W3C `traceparent` of the request that brought it; empty where nothing is traced."""
 
     def dump(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -101,7 +105,7 @@ class Batches:
     async def accept(self, batch: RewardRequest, *, key: str) -> BatchStatus:
         """Keep a batch and work on it from now on."""
         batch_id = uuid4().hex
-        state = _State(key, len(batch.items), time.time())
+        state = _State(key, len(batch.items), time.time(), trace=tracing.traceparent())
         request = zlib.compress(batch.model_dump_json(exclude_unset=True).encode(), 1)
         entries = {_entry(batch_id, "request"): request, _entry(batch_id, "state"): state.dump()}
         await self._store.put_many(entries, kept_s=self._kept_s)
@@ -182,12 +186,14 @@ class Batches:
         state.answered = dict(Counter(answered.values()))
         rest = [index for index in range(state.count) if index not in answered]
         age_s = time.time() - state.created
+        bind_contextvars(batch_id=batch_id, request_id=batch.request_id)
         if rest and age_s > batch.deadline_ms / 1000 + LEASE_S:
             state.status, state.message = "failed", "the queue did not take it before its deadline"
         elif rest:
             items = [batch.items[index] for index in rest]
             asked = batch.model_copy(update={"items": items})
-            await self._score_rest(batch_id, state, asked, rest, time.monotonic() - age_s)
+            with tracing.span("score batch", state.trace, batch_id=batch_id):
+                await self._score_rest(batch_id, state, asked, rest, time.monotonic() - age_s)
         if state.status == "running":
             state.status = "done"
         await self._store.put_many({_entry(batch_id, "state"): state.dump()}, kept_s=self._kept_s)

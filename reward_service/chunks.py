@@ -6,17 +6,19 @@ many items of the batch ask for them.
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from uuid import uuid4
 
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from reward_service import tracing
 from reward_service.broker.base import Job
 from reward_service.errors import BadTask
 from reward_service.extract import opens_thought
+from reward_service.origins import Origin
 from reward_service.schemas import Item, Message, Preset, RewardRequest, Task, VerifierSpec
 from reward_service.surrogates import REPLACED
 from reward_service.verdicts import Outcome
@@ -26,6 +28,8 @@ from reward_service.verifiers.base import Attempt, Place, Verifier
 INLINE_MAX_CHARACTERS = 32_768  # some 4 ms of the event loop
 CHUNK_ITEMS = 16  # the knee of the measured throughput curve
 CHUNK_BYTES = 262_144
+ORIGINS_KEPT = 4
+"""Of the items that ask for one evaluation, how many its worker can name in its log."""
 _UNION_BRANCHES = frozenset({"stdin", "function"})  # in pydantic's paths, and no field's name
 
 
@@ -58,6 +62,24 @@ class Evaluation:
         """What it holds; all but the completion is shared by the items of a task."""
         attempt = self.attempt
         return (self.params, attempt.completion, attempt.prompt or "", *attempt.ground_truth)
+
+
+_Asked = tuple[Evaluation, list[Origin]]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Where an evaluation runs, and the first of the items that ask for it."""
+
+    place: Place
+    origins: list[Origin]
+
+    def join(self, origins: Iterable[Origin]) -> None:
+        """Others ask for the same."""
+        self.origins.extend(islice(origins, ORIGINS_KEPT - len(self.origins)))
+
+
+Wanted = Mapping[Evaluation, Want]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +138,17 @@ class Plan:
                 self._shared[task_id] = self._rules(task.verifiers, f"tasks.{task_id}.verifiers")
         self.items = tuple(self._resolve(i, item) for i, item in enumerate(batch.items))
 
-    def evaluations(self) -> dict[Evaluation, Place]:
-        """Every distinct evaluation, in the order of the items, with the place where it runs."""
-        return {part.evaluation: _place(part) for planned in self.items for part in planned.parts}
+    def evaluations(self) -> dict[Evaluation, Want]:
+        """Every distinct evaluation, in the order of the items."""
+        request_id = self._batch.request_id or ""
+        wanted: dict[Evaluation, Want] = {}
+        for planned in self.items:
+            origin = request_id, planned.item.id
+            for part in planned.parts:
+                fresh = Want(_place(part), [origin])
+                if (want := wanted.setdefault(part.evaluation, fresh)) is not fresh:
+                    want.join([origin])
+        return wanted
 
     def _resolve(self, index: int, item: Item) -> Planned:
         where = f"items.{index}"
@@ -158,31 +188,52 @@ class Plan:
         return tuple(_rule(spec, f"{where}.{i}", self._languages) for i, spec in enumerate(specs))
 
 
-def cut(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[Evaluation]]:
+def jobs_for(
+    wanted: Wanted, *, deadline: float, callers: Sequence[tracing.Caller]
+) -> list[Job[Evaluation]]:
+    """All that is to be queued for `callers`, as jobs."""
+    pool = [(e, want.origins) for e, want in wanted.items() if want.place == "pool"]
+    programs = [(e, want.origins) for e, want in wanted.items() if want.place == "sandbox"]
+    jobs = traced(_cut(pool, deadline), callers)
+    return jobs + traced(singles(programs, deadline=deadline), callers)
+
+
+def singles(asked: Iterable[_Asked], *, deadline: float) -> list[Job[Evaluation]]:
+    """A program is a job of its own: all its test cases, one sandbox slot."""
+    counted: set[int] = set()
+    return [_job("sandbox", [one], deadline, counted) for one in asked]
+
+
+def traced(jobs: list[Job[Evaluation]], callers: Sequence[tracing.Caller]) -> list[Job[Evaluation]]:
+    """Jobs of one kind that carry the trace of who asks for them, where there is one."""
+    if not jobs or not callers:
+        return jobs
+    items = sum(job.items for job in jobs)
+    trace = tracing.send(jobs[0].kind, callers, jobs=len(jobs), items=items)
+    return [replace(job, trace=trace) for job in jobs]
+
+
+def _cut(asked: Iterable[_Asked], deadline: float) -> list[Job[Evaluation]]:
     """Chunks of at most 16 evaluations with one reference, so that a worker parses it once."""
     counted: set[int] = set()
     return [
         _job("pool", chunk, deadline, counted)
-        for _, run in groupby(evaluations, key=lambda e: (e.params, e.attempt.ground_truth))
+        for _, run in groupby(asked, key=lambda one: (one[0].params, one[0].attempt.ground_truth))
         for chunk in _slices(run)
     ]
 
 
-def singles(evaluations: Iterable[Evaluation], *, deadline: float) -> list[Job[Evaluation]]:
-    """A program is a job of its own: all its test cases, one sandbox slot."""
-    counted: set[int] = set()
-    return [_job("sandbox", [evaluation], deadline, counted) for evaluation in evaluations]
-
-
-def _job(kind: str, chunk: list[Evaluation], deadline: float, counted: set[int]) -> Job[Evaluation]:
+def _job(kind: str, chunk: list[_Asked], deadline: float, counted: set[int]) -> Job[Evaluation]:
     """A job whose size leaves out the texts that other jobs of the batch hold already.
 
     Tests can be megabytes, and a group of a hundred completions holds them once.
     """
-    texts = {id(text): text for evaluation in chunk for text in evaluation.texts}
+    texts = {id(text): text for evaluation, _ in chunk for text in evaluation.texts}
     size = sum(len(text) for key, text in texts.items() if key not in counted)
     counted.update(texts)
-    return Job(uuid4().hex, kind, chunk, size, deadline)
+    payload = [evaluation for evaluation, _ in chunk]
+    origins = [origins for _, origins in chunk]
+    return Job(uuid4().hex, kind, payload, size, deadline, origins=origins)
 
 
 def time_left(deadline: float) -> float:
@@ -190,14 +241,15 @@ def time_left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
 
 
-def _slices(run: Iterable[Evaluation]) -> Iterator[list[Evaluation]]:
-    chunk: list[Evaluation] = []
+def _slices(run: Iterable[_Asked]) -> Iterator[list[_Asked]]:
+    chunk: list[_Asked] = []
     size = 0
-    for evaluation in run:
+    for one in run:
+        evaluation, _ = one
         if chunk and (len(chunk) == CHUNK_ITEMS or size + evaluation.size > CHUNK_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append(evaluation)
+        chunk.append(one)
         size += evaluation.size
     if chunk:
         yield chunk

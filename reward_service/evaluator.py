@@ -10,9 +10,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from reward_service import tracing
 from reward_service.broker.base import Broker, Caller, Reply
-from reward_service.chunks import Done, Evaluation, cut, singles, time_left
-from reward_service.gather import Answer, Gatherer, Places
+from reward_service.chunks import Done, Evaluation, Wanted, jobs_for, time_left
+from reward_service.gather import Answer, Gatherer
 from reward_service.result_cache import ResultCache
 from reward_service.verdicts import Failure
 from reward_service.verifiers.apply import apply
@@ -63,7 +64,7 @@ class Evaluator:
             group.create_task(self._keep_for_ever())
 
     async def evaluate(
-        self, places: Places, settle: Settle, *, caller: Caller, deadline: float
+        self, wanted: Wanted, settle: Settle, *, caller: Caller, deadline: float
     ) -> None:
         """Call `settle` with each outcome as it comes, until all are in or `deadline` has passed.
 
@@ -71,19 +72,20 @@ class Evaluator:
         """
         fresh: dict[Evaluation, Done] = {}
         queued = {}
-        for evaluation, place in places.items():
-            if place in self._refused:
-                settle(evaluation, Done(self._refused[place]))
-            elif place != "inline":
-                queued[evaluation] = place
+        for evaluation, want in wanted.items():
+            if want.place in self._refused:
+                settle(evaluation, Done(self._refused[want.place]))
+            elif want.place != "inline":
+                queued[evaluation] = want
         try:
             async with asyncio.timeout(time_left(deadline)):
                 known = await self._cache.find(queued)
                 for evaluation, outcome in known.items():
                     settle(evaluation, Done(outcome, is_cached=True))
-                rest = {e: place for e, place in queued.items() if e not in known}
+                rest = {e: want for e, want in queued.items() if e not in known}
                 async with self._asked(rest, caller, deadline) as outcomes:
-                    await _apply([e for e, p in places.items() if p == "inline"], settle)
+                    inline = [e for e, want in wanted.items() if want.place == "inline"]
+                    await _apply(inline, settle)
                     async for evaluation, done in outcomes:
                         fresh[evaluation] = done
                         settle(evaluation, done)
@@ -94,14 +96,13 @@ class Evaluator:
 
     @asynccontextmanager
     async def _asked(
-        self, places: Places, caller: Caller, deadline: float
+        self, wanted: Wanted, caller: Caller, deadline: float
     ) -> AsyncIterator[Outcomes]:
-        if 0 < len(places) <= SMALL:
-            async with self._gatherer.ask(places, caller=caller, deadline=deadline) as answers:
+        if 0 < len(wanted) <= SMALL:
+            async with self._gatherer.ask(wanted, caller=caller, deadline=deadline) as answers:
                 yield _as_they_come(answers)
         else:
-            jobs = cut((e for e, place in places.items() if place == "pool"), deadline=deadline)
-            jobs += singles((e for e, p in places.items() if p == "sandbox"), deadline=deadline)
+            jobs = jobs_for(wanted, deadline=deadline, callers=tracing.callers())
             asked = {job.id: job.payload for job in jobs}
             async with self._broker.submit(jobs, caller) as replies:
                 yield _named(replies, asked)

@@ -7,8 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from uuid import uuid4
 
+import structlog
+
+from reward_service import tracing
 from reward_service.broker.base import Broker
-from reward_service.chunks import Done, Evaluation, singles, time_left
+from reward_service.chunks import Done, Evaluation, singles, time_left, traced
 from reward_service.errors import BadTask
 from reward_service.run_schemas import ExecuteRequest, ExecuteResponse, RunResult, RunSpec
 from reward_service.runs import evaluation_of, program_of
@@ -17,6 +20,8 @@ from reward_service.verdicts import Failure, Outcome, Ran
 
 MAX_ANSWER = 64 * 2**20
 """Characters of output in one answer; beyond it runs are told to come again alone."""
+
+log = structlog.stdlib.get_logger("reward_service.executor")
 
 _NOT_IN_TIME = Failure("deadline_exceeded", "queue", "not run before the deadline", retryable=True)
 _TOO_MUCH = Failure(
@@ -41,6 +46,7 @@ class Executor:
 
         Raises BadTask when a program cannot be run as written, Overloaded when too much waits.
         """
+        tracing.describe({"rulegrade.items": len(request.runs)})
         await _check(request, languages)
         outcomes = await self._run(request, received + request.deadline_ms / 1000)
         results = [
@@ -51,7 +57,9 @@ class Executor:
 
     async def _run(self, request: ExecuteRequest, deadline: float) -> dict[int, Outcome]:
         """Outcomes by the place of the run in the request."""
-        jobs = singles(map(evaluation_of, request.runs), deadline=deadline)
+        request_id = request.request_id or ""
+        asked = [(evaluation_of(run), [(request_id, run.id)]) for run in request.runs]
+        jobs = traced(singles(asked, deadline=deadline), tracing.callers())
         places = {job.id: index for index, job in enumerate(jobs)}
         outcomes: dict[int, Outcome] = {}
         size = 0
@@ -105,5 +113,6 @@ def _result(spec: RunSpec, outcome: Outcome) -> RunResult:
         case Ran(details):
             return RunResult.model_validate({"id": spec.id, "status": "ok", **details})
         case Failure():
+            log.warning("item_failed", item_id=spec.id, code=outcome.code, stage=outcome.stage)
             return RunResult(id=spec.id, status="error", error=ErrorInfo(**asdict(outcome)))
     raise AssertionError(f"a run ended as a {type(outcome).__name__}")

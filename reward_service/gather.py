@@ -7,20 +7,19 @@ what one batch costs; equal work is joined. A request that finds nobody else lea
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from reward_service import tracing
 from reward_service.broker.base import Broker, Caller
-from reward_service.chunks import Done, Evaluation, cut, singles, time_left
+from reward_service.chunks import Done, Evaluation, Want, Wanted, jobs_for, time_left
 from reward_service.errors import RewardError
-from reward_service.verifiers.base import Place
 
 GATHER_S = 0.004  # a tenth of what one worker takes for a chunk
 ALIKE_S = 5.0
 """Deadlines that are so close may share a job, whose deadline is the latest."""
 
-Places = Mapping[Evaluation, Place]
 Answer = asyncio.Future[Done]
 
 
@@ -30,9 +29,10 @@ class _Group:
 
     caller: Caller
     deadline: float
-    places: dict[Evaluation, Place] = field(default_factory=dict)
+    wanted: dict[Evaluation, Want] = field(default_factory=dict)
     answers: dict[Evaluation, Answer] = field(default_factory=dict)
     waiting: int = 0
+    traced: list[tracing.Caller] = field(default_factory=list)
     task: "asyncio.Task[None] | None" = None
 
 
@@ -60,7 +60,7 @@ class Gatherer:
 
     @asynccontextmanager
     async def ask(
-        self, places: Places, *, caller: Caller, deadline: float
+        self, wanted: Wanted, *, caller: Caller, deadline: float
     ) -> AsyncIterator[dict[Evaluation, Answer]]:
         """An answer to come for each evaluation; wait for them without cancelling them.
 
@@ -68,14 +68,17 @@ class Gatherer:
         wanted any more.
         """
         group = self._group(caller, deadline)
-        for evaluation, place in places.items():
+        for evaluation, want in wanted.items():
             if evaluation not in group.answers:
-                group.places[evaluation] = place
+                group.wanted[evaluation] = want
                 group.answers[evaluation] = asyncio.get_running_loop().create_future()
+            else:
+                group.wanted[evaluation].join(want.origins)
+        group.traced += tracing.callers()
         group.deadline = max(group.deadline, deadline)
         group.waiting += 1
         try:
-            yield {evaluation: group.answers[evaluation] for evaluation in places}
+            yield {evaluation: group.answers[evaluation] for evaluation in wanted}
         finally:
             group.waiting -= 1
             if not group.waiting and group.task is not None:
@@ -104,8 +107,7 @@ class Gatherer:
             self._sent.discard(group)
 
     async def _collect(self, group: _Group) -> None:
-        jobs = cut(_alike(group, "pool"), deadline=group.deadline)
-        jobs += singles(_at(group, "sandbox"), deadline=group.deadline)
+        jobs = jobs_for(_sorted(group.wanted), deadline=group.deadline, callers=group.traced)
         by_id = {job.id: job for job in jobs}
         async with (
             asyncio.timeout(time_left(group.deadline)),
@@ -117,10 +119,11 @@ class Gatherer:
                     answer.set_result(reply.result)
 
 
-def _at(group: _Group, place: Place) -> Iterable[Evaluation]:
-    return (evaluation for evaluation, at in group.places.items() if at == place)
-
-
-def _alike(group: _Group, place: Place) -> Sequence[Evaluation]:
+def _sorted(wanted: Wanted) -> Wanted:
     """Those with one reference side by side, so that they share a chunk."""
-    return sorted(_at(group, place), key=lambda e: (e.verifier, e.params, e.attempt.ground_truth))
+
+    def reference(entry: tuple[Evaluation, Want]) -> tuple[str, str, tuple[str, ...]]:
+        evaluation, _ = entry
+        return evaluation.verifier, evaluation.params, evaluation.attempt.ground_truth
+
+    return dict(sorted(wanted.items(), key=reference))

@@ -25,10 +25,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
+import structlog
+
 from reward_service.chunks import Evaluation, time_left
 from reward_service.errors import PoolError
 from reward_service.pool_process import Limits, work
 from reward_service.verdicts import Failure, Outcome, load_outcome
+
+log = structlog.stdlib.get_logger("reward_service.pool")
 
 SLOW_AFTER_S = 0.3  # 99 % of the pairs in the labelled math data take less CPU than this
 SLOW_PER_WORKER = 4
@@ -148,12 +152,14 @@ class Pool:
             except TimeoutError:
                 return Failure("deadline_exceeded", "pool", "the deadline passed", retryable=True)
             except _Died as death:
+                log.warning("pool_process_died", exit_code=death.exit_code, tries_left=tries_left)
                 if death.exit_code == -signal.SIGXCPU:
                     limit = f"more than {self._limits.cpu_s:g} s of CPU time"
                     return Failure(
                         "verifier_timeout", "pool", f"{evaluation.verifier} took {limit}"
                     )
             except PoolError:  # the fork server may have died, and the next spawn starts it anew
+                log.warning("pool_process_not_started", tries_left=tries_left)
                 if not tries_left:
                     raise
         message = "the worker process died under this item, each time"

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from reward_service import tracing
 from reward_service.chunks import Evaluation, time_left
 from reward_service.errors import InfraError, SandboxDown
 from reward_service.run_schemas import RunSpec
@@ -127,7 +128,9 @@ class Programs:
         sandbox = await self._ready()
         if code.language not in self.known_languages():
             return _unavailable(code.language), 0.0
-        judgement = await sandbox.judge(submission, deadline=_unix(deadline))
+        with tracing.span(f"judge {code.language}", tests=len(submission.tests)):
+            judgement = await sandbox.judge(submission, deadline=_unix(deadline))
+            tracing.describe({"rulegrade.verdict": judgement.verdict.value})
         return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
 
     async def _execute(self, spec: RunSpec, deadline: float) -> tuple[Outcome, float]:
@@ -135,7 +138,9 @@ class Programs:
         if spec.language not in self.known_languages():
             return _unavailable(spec.language), 0.0
         program, stdin, limits = program_of(spec), stdin_of(spec), limits_of(spec)
-        run = await sandbox.run(program, stdin, limits, deadline=_unix(deadline))
+        with tracing.span(f"run {spec.language}"):
+            run = await sandbox.run(program, stdin, limits, deadline=_unix(deadline))
+            tracing.describe({"rulegrade.verdict": run.status.value})
         return Ran(facts_of(run)), run.wall_ms / 1000
 
     async def _guarded(

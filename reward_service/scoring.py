@@ -13,7 +13,9 @@ from dataclasses import asdict
 from typing import Literal
 from uuid import uuid4
 
-from reward_service import __version__
+import structlog
+
+from reward_service import __version__, tracing
 from reward_service.broker.base import Caller
 from reward_service.chunks import Done, Evaluation, Part, Plan, Planned
 from reward_service.errors import SandboxDown
@@ -30,6 +32,8 @@ from reward_service.schemas import (
 )
 from reward_service.telemetry import ALL_ZERO, COMPONENTS, ERRORS, ITEMS, SCORES
 from reward_service.verdicts import SEMANTICS, Failure, Outcome, Score, Verdict
+
+log = structlog.stdlib.get_logger("reward_service.scoring")
 
 Status = Literal["scored", "error", "skipped"]
 
@@ -68,12 +72,15 @@ class Scorer:
         SandboxDown when no program can be run and nothing else was asked for.
         """
         plan = Plan(batch, languages)
-        places = plan.evaluations()
-        if sandbox_trouble and set(places.values()) == {"sandbox"}:
+        wanted = plan.evaluations()
+        places = Counter(want.place for want in wanted.values())
+        if sandbox_trouble and set(places) == {"sandbox"}:
             raise SandboxDown(sandbox_trouble)
+        kinds = {f"rulegrade.evaluations.{place}": count for place, count in places.items()}
+        tracing.describe({"rulegrade.items": len(plan.items), **kinds})
         board = _Board(plan, on_result)
         await self._evaluator.evaluate(
-            places,
+            wanted,
             board.settle,
             caller=Caller(batch.lane, key),
             deadline=received + batch.deadline_ms / 1000,
@@ -115,6 +122,7 @@ class _Board:
         if index not in self._results:
             self._results[index] = self._make(index)
             _count(self._results[index])
+            _log_failure(self._results[index])
             if self._on_result is not None:
                 self._on_result(self._results[index])
         return self._results[index]
@@ -201,12 +209,21 @@ def _count(result: Result) -> None:
             ERRORS.labels(component.error.stage, component.error.code).inc()
 
 
+def _log_failure(result: Result) -> None:
+    """An item without a reward for a reason of ours; the line has its request's id already."""
+    if (error := result.error) is not None:
+        facts = error.model_dump(include={"code", "stage", "attempts", "retryable"})
+        log.warning("item_failed", item_id=result.id, **facts)
+
+
 def _response(batch: RewardRequest, results: list[Result], received: float) -> RewardResponse:
     rewards = [result.reward for result in results]
     numbers = [reward for reward in rewards if reward is not None]
     statuses = Counter(result.status for result in results)
     if len(numbers) >= TELLING and not any(numbers):
         ALL_ZERO.inc()
+    counts = {"scored": statuses["scored"], "errors": statuses["error"]}
+    tracing.describe({f"rulegrade.items.{name}": count for name, count in counts.items()})
     return RewardResponse(
         request_id=batch.request_id or uuid4().hex,
         rewards=rewards,

@@ -130,6 +130,10 @@ class Settings(BaseSettings):
     """Least severe events to log. Turn it to `warning` when the request log is too much."""
     log_format: Literal["json", "console"] = "json"
     """`console` is for reading in a terminal."""
+    tracing: Literal["off", "otlp"] = "off"
+    """`otlp` sends OpenTelemetry spans of requests, and of the work on them, to the collector that
+    `OTEL_EXPORTER_OTLP_ENDPOINT` names; needs the extra `otel`, see operations.md. Turn it to see
+    where the time of a request goes."""
     drain_s: Annotated[int, Field(ge=0, le=3600)] = 30
     """Seconds that requests in flight get after SIGTERM. Raise it to the longest deadline used."""
 

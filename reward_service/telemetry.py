@@ -10,7 +10,10 @@ from typing import Literal
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from reward_service import tracing
+from reward_service.origins import about, ids_of
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120)
 
@@ -46,8 +49,19 @@ UNWANTED = Counter("rulegrade_unwanted_results", "Second or late results for an 
 CACHE_LOOKUPS = Counter("rulegrade_cache_lookups", "Outcomes looked for in the cache")
 CACHE_HITS = Counter("rulegrade_cache_hits", "Outcomes found in it", ["level"])
 
+
+def _add_ids(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """What the line is about, unless it says so itself."""
+    if origins := about.get():
+        event = {**ids_of(origins), **event}
+    if (trace_id := tracing.trace_id()) is not None:
+        event.setdefault("trace_id", trace_id)
+    return event
+
+
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
+    _add_ids,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

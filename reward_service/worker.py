@@ -12,9 +12,11 @@ from functools import partial
 
 import structlog
 
+from reward_service import tracing
 from reward_service.broker.base import Broker, Lease
 from reward_service.chunks import Done, Evaluation
 from reward_service.errors import InfraError
+from reward_service.origins import about
 from reward_service.pool import Pool
 from reward_service.programs import Programs
 from reward_service.telemetry import IN_HAND, ITEM_QUEUE_SECONDS, ITEM_WORK_SECONDS
@@ -28,12 +30,18 @@ Work = Callable[[Evaluation, float, Callable[[], None]], Awaitable[tuple[Outcome
 
 
 class Worker:
-    """Serves the pool's and the sandbox's queues."""
+    """Serves the pool's and the sandbox's queues.
 
-    def __init__(self, broker: Broker[Evaluation, Done], pool: Pool, programs: Programs) -> None:
+    Where it is alone the caller, in the same process, logs which items failed.
+    """
+
+    def __init__(
+        self, broker: Broker[Evaluation, Done], pool: Pool, programs: Programs, *, is_alone: bool
+    ) -> None:
         self._broker = broker
         self._pool = pool
         self._programs = programs
+        self._is_alone = is_alone
 
     async def serve_pool(self, limit: int) -> None:
         """Apply rules until the broker has no more leases; at most `limit` chunks at a time."""
@@ -57,12 +65,14 @@ class Worker:
                 lease.on_revoke = task.cancel
 
     async def _handle(self, lease: Lease[Evaluation], work: Work, place: "_Place") -> None:
-        in_hand = IN_HAND.labels(lease.job.kind)
+        job = lease.job
+        in_hand = IN_HAND.labels(job.kind)
         in_hand.inc()
         try:
-            async with asyncio.TaskGroup() as group:
-                for index in range(len(lease.job.payload)):
-                    group.create_task(self._evaluate(lease, index, work, place))
+            with tracing.process(job.kind, job.trace, created=job.created, origins=job.origins):
+                async with asyncio.TaskGroup() as group:
+                    for index in range(len(job.payload)):
+                        group.create_task(self._evaluate(lease, index, work, place))
         finally:
             in_hand.dec()
             await self._broker.finish(lease)
@@ -70,6 +80,7 @@ class Worker:
     async def _evaluate(
         self, lease: Lease[Evaluation], index: int, work: Work, place: "_Place"
     ) -> None:
+        about.set(lease.job.origins_of(index))
         evaluation = lease.job.payload[index]
         leave = partial(place.leave, index)
         run_s = 0.0
@@ -78,12 +89,23 @@ class Worker:
         except InfraError as error:
             outcome = Failure(error.code, lease.job.kind, str(error), retryable=True)
         if isinstance(outcome, Failure):
-            log.warning("evaluation_failed", verifier=evaluation.verifier, code=outcome.code)
+            self._note(evaluation, outcome)
         ITEM_WORK_SECONDS.labels(lease.job.kind).observe(run_s)
         queue_s = max(0.0, time.monotonic() - lease.job.created - run_s)
         ITEM_QUEUE_SECONDS.labels(lease.job.kind).observe(queue_s)
         await self._broker.reply(lease, index, Done(outcome, queue_s * 1000, run_s * 1000))
         leave()
+
+    def _note(self, evaluation: Evaluation, failure: Failure) -> None:
+        tracing.fail(failure.code)
+        if not self._is_alone:
+            log.warning(
+                "evaluation_failed",
+                verifier=evaluation.verifier,
+                code=failure.code,
+                stage=failure.stage,
+                attempts=failure.attempts,
+            )
 
     async def _apply(
         self, evaluation: Evaluation, deadline: float, put_aside: Callable[[], None]

@@ -51,7 +51,7 @@ async def run_workshop(
         memory_mb=settings.pool_memory_mb,
     )
     programs = Programs(partial(make_sandbox, settings) if _has_sandbox(settings) else None)
-    worker = Worker(broker, pool, programs)
+    worker = Worker(broker, pool, programs, is_alone=is_alone)
     try:
         if "pool" in capacity(settings):
             await pool.start()

@@ -5,6 +5,7 @@ It runs outside the sandbox, and expected outputs never leave it: a slot is give
 one input at a time, and hands back bytes.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -17,6 +18,8 @@ from sandbox.progress import Progress
 from sandbox.runs import TestRuns
 from sandbox.submission import Judgement, Submission, TestCode, Verdict
 from sandbox.test_code import judge_test_code
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Verdict", "judge"]
 
@@ -47,7 +50,13 @@ async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> J
             if has_lost_a_slot:
                 raise
             has_lost_a_slot = True
+            note_lost_slot()
     return progress.judgement()
+
+
+def note_lost_slot() -> None:
+    """Say in the log that what ran in a slot that died is repeated in another."""
+    log.warning("a sandbox slot died under a program, which runs again in another")
 
 
 async def _judge_by_code(
@@ -56,6 +65,7 @@ async def _judge_by_code(
     try:
         return await judge_test_code(pool, submission, code, deadline=deadline)
     except SlotLost:
+        note_lost_slot()
         return await judge_test_code(pool, submission, code, deadline=deadline)
 
 

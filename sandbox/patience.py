@@ -5,11 +5,14 @@ On a busy host a program that computes needs longer to use up its CPU time, whic
 means. What is starved even so is our failure, and says nothing about the program.
 """
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from sandbox.base import COMPILE_LIMITS, Limits, Program, Run, SandboxError
 from sandbox.pool import Session, SlotPool
+
+log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -35,6 +38,7 @@ async def alone(
     pool: SlotPool, program: Program, deadline: float
 ) -> AsyncIterator[tuple[Session, Run]]:
     """As `prepared`, with patience and nothing beside it from the beginning."""
+    log.warning("the host was too busy for a run, which is repeated alone")
     async with pool.session(program, deadline=deadline, is_alone=True) as session:
         compiled = await session.compile(limits=COMPILE_LIMITS.patient())
         if compiled.was_starved:

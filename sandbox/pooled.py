@@ -19,7 +19,7 @@ from sandbox.base import (
     Status,
 )
 from sandbox.builds import Counts
-from sandbox.judge import judge
+from sandbox.judge import judge, note_lost_slot
 from sandbox.patience import prepared, run_alone
 from sandbox.pool import SlotPool
 from sandbox.slot import AgentSlot
@@ -85,6 +85,7 @@ class PooledSandbox(ABC):
         try:
             return await _run_once(pool, program, stdin, limits or Limits(), deadline)
         except SlotLost:
+            note_lost_slot()
             return await _run_once(pool, program, stdin, limits or Limits(), deadline)
 
     async def examine(self) -> list[canaries.Finding]:

@@ -10,13 +10,14 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.telemetry import TelemetryConfig
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from reward_service import __version__
+from reward_service import __version__, tracing
 from reward_service.api.body import MEGABYTE, Intake
-from reward_service.api.envelope import Envelope
+from reward_service.api.envelope import PROBES, Envelope
 from reward_service.api.kept import kept
 from reward_service.api.keys import ApiKey
 from reward_service.api.metrics import metrics
@@ -66,6 +67,7 @@ def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> Fa
         description="Rule-based rewards: a batch of completions in, rewards with reasons out.",
         openapi_url="/openapi.json" if is_described else None,
         redoc_url=None,
+        telemetry=_spans_of_requests(),
     )
     app.state.engine = engine
     app.state.keys = keys
@@ -93,6 +95,19 @@ def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> Fa
         app.add_exception_handler(kind, _refuse)
     app.add_middleware(Envelope)
     return app
+
+
+def _spans_of_requests() -> TelemetryConfig:
+    """One span a request, which goes on with the caller's trace; FastAPI's logs quote too much."""
+    return {
+        "tracing": tracing.provider() is not None,
+        "tracer_provider": tracing.provider(),
+        "metrics": False,
+        "logs": False,
+        "operation_spans": False,
+        "auto_configure": False,
+        "exclude": lambda scope: scope["path"] in PROBES,
+    }
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

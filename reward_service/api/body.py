@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from structlog.contextvars import bind_contextvars
 
+from reward_service import tracing
 from reward_service.api.parsing import Named, parse
 from reward_service.api.refusals import Refusal, request_id_of
 from reward_service.errors import Overloaded
@@ -102,9 +103,13 @@ async def _read(request: Request, kind: type[Named]) -> Named:
     if IDEMPOTENCY_KEY in request.headers:
         request.state.fingerprint = sha256(body).hexdigest().encode()
     parsed = parse(kind, body)
-    if parsed.request_id is not None:
-        return parsed
-    return parsed.model_copy(update={"request_id": request_id_of(request)})
+    given = request_id_of(request)
+    if parsed.request_id is None:
+        return parsed.model_copy(update={"request_id": given})
+    if parsed.request_id != given:
+        bind_contextvars(request_id=parsed.request_id, x_request_id=given)
+        tracing.describe({"rulegrade.request_id": parsed.request_id})
+    return parsed
 
 
 Batch = Annotated[RewardRequest, Depends(read_batch)]

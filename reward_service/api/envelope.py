@@ -14,9 +14,11 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reward_service import tracing
 from reward_service.api.refusals import Refusal
 from reward_service.telemetry import REQUEST_SECONDS
 
+PROBES = ("/livez", "/readyz", "/metrics")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 log = structlog.stdlib.get_logger("reward_service.api")
 
@@ -46,6 +48,7 @@ class Envelope:
 
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        _describe(scope, request_id)
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # the last resort: a bug of ours must not cost the caller its id
@@ -63,6 +66,12 @@ def _request_id(headers: Headers) -> str:
     return given if _PLAIN_ID.fullmatch(given) else uuid.uuid4().hex
 
 
+def _describe(scope: Scope, request_id: str) -> None:
+    """The span that FastAPI made; a query may hold a key that does not belong there."""
+    query = {"url.query": "REDACTED"} if scope["query_string"] else {}
+    tracing.describe({"rulegrade.request_id": request_id, **query})
+
+
 def _log_bug(error: Exception) -> None:
     """Where it happened, without the message, which may quote a completion."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -71,8 +80,7 @@ def _log_bug(error: Exception) -> None:
 
 
 def _log_request(scope: Scope, status: int, elapsed_s: float) -> None:
-    probe = scope["path"] in ("/livez", "/readyz", "/metrics")
-    write = log.debug if probe else log.info
+    write = log.debug if scope["path"] in PROBES else log.info
     route = getattr(scope.get("route"), "path", "none")  # a template: no label from user text
     REQUEST_SECONDS.labels(route, str(status)).observe(elapsed_s)
     write(

@@ -23,6 +23,7 @@ from reward_service.compat.labels import Labels
 from reward_service.engine import run_engine
 from reward_service.settings import BadSettings, Settings, check_binding
 from reward_service.telemetry import configure_logging
+from reward_service.tracing import tracing
 
 KEEP_ALIVE_S = 75  # above the 60 s after which load balancers drop an idle connection themselves
 MAX_HEADER_BYTES = 16_384
@@ -35,6 +36,7 @@ def serve(settings: Settings) -> None:
     Labels(settings.data_sources)  # refused here, and not when the engine has started
     configure_logging(settings.log_level, settings.log_format)
     with (
+        tracing(settings, "rulegrade-api"),
         bind(settings, settings.port, "port") as listener,
         contextlib.suppress(asyncio.CancelledError),
     ):

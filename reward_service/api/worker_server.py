@@ -25,6 +25,7 @@ from reward_service.chunks import Done, Evaluation
 from reward_service.fleet import join_queue
 from reward_service.settings import BadSettings, Settings
 from reward_service.telemetry import configure_logging
+from reward_service.tracing import tracing
 from reward_service.wire_jobs import GENERATION, JobCodec
 from reward_service.workshop import Workshop, capacity, run_workshop
 
@@ -40,7 +41,10 @@ def work(settings: Settings) -> None:
     if not capacity(settings):
         raise BadSettings("serves: a worker for programs needs a sandbox_backend other than off")
     configure_logging(settings.log_level, settings.log_format)
-    with bind(settings, settings.probe_port, "probe_port") as listener:
+    with (
+        tracing(settings, "rulegrade-worker"),
+        bind(settings, settings.probe_port, "probe_port") as listener,
+    ):
         asyncio.run(_work(settings, listener))
 
 

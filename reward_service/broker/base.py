@@ -12,6 +12,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
+from reward_service import tracing
+from reward_service.origins import Origin, ids_of
+
 P = TypeVar("P")
 R = TypeVar("R")
 Lane = Literal["train", "eval"]
@@ -42,6 +45,19 @@ class Job(Generic[P]):
     deadline: float
     """`time.monotonic()` after which nobody wants the results."""
     created: float = field(default_factory=time.monotonic)
+    origins: Sequence[Sequence[Origin]] = ()
+    """For each part, the items it is done for. They are for the log; none where nobody said."""
+    trace: str = ""
+    """The W3C `traceparent` of what sent the job; empty where nothing is traced."""
+
+    def origins_of(self, index: int) -> Sequence[Origin]:
+        """The items that a part is done for."""
+        return self.origins[index] if self.origins else ()
+
+    def named(self) -> dict[str, str | list[str]]:
+        """What a log line about the job says of it: its id, for whom it is done, its trace."""
+        ids = ids_of(origin for of_part in self.origins for origin in of_part)
+        return {"job_id": self.id, **ids, **tracing.trace_id_of(self.trace)}
 
     @property
     def items(self) -> int:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Generic
 
 import structlog
+from pydantic_core import from_json, to_json
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
@@ -157,15 +158,7 @@ class Inbox(Generic[P, R]):
         """Make a lease of an entry; None if its job has expired or cannot be read."""
         entry, fields = found
         token = f"{kind}:{entry.decode()}"
-        taken_s = int(entry.partition(b"-")[0]) / 1000 - self._clock_offset_s
-        job: Job[P] = Job(
-            id=fields[b"job"].decode(),
-            kind=kind,
-            payload=[],
-            size=len(fields[b"payload"]),
-            deadline=taken_s + int(fields[b"left_ms"]) / 1000,
-            created=taken_s - int(fields[b"age_ms"]) / 1000,
-        )
+        job = self._job(kind, found)
         held = Held(
             kind, entry, fields[b"replica"].decode(), int(fields[b"first"]), Lease(job, token)
         )
@@ -177,7 +170,6 @@ class Inbox(Generic[P, R]):
             texts = await self._texts.get(fields[b"texts"].decode().split())
             job.payload.extend(self._codec.load_payload(fields[b"payload"], texts))
         except (ValueError, KeyError) as error:
-            log.exception("job_unreadable", job_id=job.id)
             message = f"a worker could not read the job: {type(error).__name__}"
             await self._give_up(held, fields, "payload_lost", message)
             return None
@@ -185,6 +177,21 @@ class Inbox(Generic[P, R]):
             del self._held[token]  # comes back after its lease
             return None
         return held
+
+    def _job(self, kind: str, found: _Entry) -> Job[P]:
+        """The job of an entry, without its payload."""
+        entry, fields = found
+        taken_s = int(entry.partition(b"-")[0]) / 1000 - self._clock_offset_s
+        return Job(
+            id=fields[b"job"].decode(),
+            kind=kind,
+            payload=[],
+            size=len(fields[b"payload"]),
+            deadline=taken_s + int(fields[b"left_ms"]) / 1000,
+            created=taken_s - int(fields[b"age_ms"]) / 1000,
+            origins=from_json(fields.get(b"origins", b"[]")),
+            trace=fields.get(b"trace", b"").decode(),
+        )
 
     # results out
 
@@ -236,6 +243,7 @@ class Inbox(Generic[P, R]):
     ) -> None:
         """Tell the caller that there will be no result, and keep the job for people to look at."""
         GIVEN_UP.labels(code).inc()
+        log.error("job_given_up", code=code, reason=message, **held.lease.job.named())
         kept = [word for pair in fields.items() for word in pair]
         await call(
             self._client,
@@ -305,7 +313,7 @@ class Inbox(Generic[P, R]):
         pending = await call(self._client, *words, parse_detail=True)
         deliveries = int(pending[0]["times_delivered"]) if pending else 1
         REDELIVERED.inc()
-        log.warning("job_reclaimed", job_id=fields[b"job"].decode(), deliveries=deliveries)
+        log.warning("job_reclaimed", deliveries=deliveries, **self._job(kind, found).named())
         if deliveries > MAX_DELIVERIES:
             if (held := await self._hold(kind, found)) is not None:
                 message = f"{MAX_DELIVERIES} workers died or stood still under this item"
@@ -332,6 +340,7 @@ class Inbox(Generic[P, R]):
                 [
                     *("XADD", key, "*", "job", job.id, "first", held.first + index, "items", 1),
                     *("replica", fields[b"replica"], "left_ms", left_ms, "age_ms", age_ms),
+                    *("origins", to_json([job.origins_of(index)]), "trace", job.trace),
                     *("texts", " ".join(shared), "payload", payload),
                 ]
             )

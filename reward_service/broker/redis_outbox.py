@@ -17,6 +17,7 @@ from typing import Any, Generic
 from uuid import uuid4
 
 import structlog
+from pydantic_core import to_json
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -194,6 +195,7 @@ class Outbox(Generic[P, R]):
             *("XADD", self._keys.queue(job.kind), "*"),
             *("job", job.id, "first", 0, "items", job.items, "replica", self.replica),
             *("left_ms", left_ms, "age_ms", int((now - job.created) * 1000)),
+            *("origins", to_json(job.origins), "trace", job.trace),
             *("texts", " ".join(shared), "payload", payload),
         ]
 
@@ -205,7 +207,8 @@ class Outbox(Generic[P, R]):
 
     def _note_put(self, sent: _Sent[P, R], answer: Any) -> bool:
         if isinstance(answer, RedisError):  # most likely out of memory; others' jobs will end
-            log.warning("job_not_put", job_id=sent.job.id, error=type(answer).__name__)
+            error = type(answer).__name__
+            log.warning("job_not_put", error=error, **sent.job.named())
             self._texts.clear()
             self._unput.append(sent)
             return False

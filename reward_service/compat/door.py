@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Request
 
 from reward_service.api.keys import key_of, require_this_key
 from reward_service.api.presence import while_present
+from reward_service.api.refusals import request_id_of
 from reward_service.compat.labels import Labels
 from reward_service.engine import Engine
 from reward_service.errors import InfraError, Overloaded
@@ -105,7 +106,9 @@ async def decide(request: Request, items: Sequence[Item], *, within_s: float) ->
     engine: Engine = request.app.state.engine
 
     async def score(left: Sequence[Item], now: float, left_ms: int) -> list[Result]:
-        batch = RewardRequest(deadline_ms=left_ms, items=list(left))
+        batch = RewardRequest(
+            request_id=request_id_of(request), deadline_ms=left_ms, items=list(left)
+        )
         return (await engine.score(batch, received=now, key=key_of(request))).results
 
     due = request.state.received + _hold_s(request, within_s)
@@ -123,7 +126,9 @@ async def execute(request: Request, runs: Sequence[RunSpec], *, within_s: float)
     engine: Engine = request.app.state.engine
 
     async def run(left: Sequence[RunSpec], now: float, left_ms: int) -> list[RunResult]:
-        wanted = ExecuteRequest(deadline_ms=left_ms, runs=list(left))
+        wanted = ExecuteRequest(
+            request_id=request_id_of(request), deadline_ms=left_ms, runs=list(left)
+        )
         return (await engine.execute(wanted, received=now)).results
 
     due = request.state.received + _hold_s(request, within_s)

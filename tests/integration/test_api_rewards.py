@@ -98,11 +98,6 @@ def test_metadata_and_ids_come_back_untouched(service: LiveService) -> None:
     assert all(r["metadata"] == metadata for r in answer["results"])
 
 
-def test_the_request_id_of_the_body_is_given_back(service: LiveService) -> None:
-    item = {"id": "a", "completion": "", "verifiers": [{"name": "format"}]}
-    assert service.score({"request_id": "step 7", "items": [item]})["request_id"] == "step 7"
-
-
 def _logged(service: LiveService, request_id: str) -> list[dict[str, Any]]:
     """The request's log events; they are written once its answer has been sent."""
     deadline = time.monotonic() + 30
@@ -113,6 +108,18 @@ def _logged(service: LiveService, request_id: str) -> list[dict[str, Any]]:
             return found
         time.sleep(0.05)
     return []
+
+
+def test_an_id_in_the_body_is_the_one_in_the_log_beside_that_of_the_header(
+    service: LiveService,
+) -> None:
+    item = {"id": "a", "completion": "", "verifiers": [{"name": "format"}]}
+    body = json.dumps({"request_id": "step 7", "items": [item]})
+    answer = post(service, body, **{"X-Request-Id": "attempt-2"})
+    assert answer.json()["request_id"] == "step 7"
+    assert answer.headers["x-request-id"] == "attempt-2"
+    (event,) = _logged(service, "step 7")
+    assert event["x_request_id"] == "attempt-2"
 
 
 def test_one_id_runs_through_header_answer_and_log(service: LiveService) -> None:
