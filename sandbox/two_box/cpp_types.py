@@ -157,7 +157,7 @@ def _named(cursor: Cursor, names: Names, active: frozenset[str]) -> str:
         cursor.expect(">")
         return f"std::array<{item}, {int(size)}>"
     if name not in _TEMPLATES:
-        raise NotThis(f"values of type {name} cannot be handed to tests")
+        raise NotThis(f"values of type {name} cannot be handed over")
     cursor.expect("<")
     arguments = [read_type(cursor, names, deeper)]
     while cursor.accept(","):
