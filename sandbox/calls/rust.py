@@ -74,20 +74,21 @@ def _methods(tokens: list[Token], owner: str, name: str) -> Iterator[int]:
     """Where functions of this name are declared in what implements a type alone, no trait."""
     at = 0
     while at < len(tokens):
-        if tokens[at].text == "{":
-            at = end_of_group(tokens, at)
-            continue
-        if tokens[at].text == "impl" and (body := _body_of_impl(tokens, at, owner)) is not None:
-            yield from _functions(tokens, body + 1, end_of_group(tokens, body) - 1, name)
-        at += 1
+        begin = at
+        while at < len(tokens) and tokens[at].text not in ("{", ";"):
+            at += 1
+        end = end_of_group(tokens, at) if at < len(tokens) else at
+        if _is_impl_of([token.text for token in tokens[begin:at]], owner):
+            yield from _functions(tokens, at + 1, end - 1, name)
+        at = max(end, at + 1)
 
 
-def _body_of_impl(tokens: list[Token], at: int, owner: str) -> int | None:
-    """The brace that opens it if it is the owner's, and of no trait."""
-    end = next((i for i in range(at, len(tokens)) if tokens[i].text in ("{", ";")), len(tokens))
-    head = [token.text for token in tokens[at + 1 : end]]
-    is_owners = head[:1] == [owner] or (head[:1] == ["<"] and owner in head)
-    return end if end < len(tokens) and is_owners and "for" not in head else None
+def _is_impl_of(head: list[str], owner: str) -> bool:
+    """Whether an item that begins so implements a type, and no trait."""
+    if "impl" not in head or "fn" in head or "for" in head:
+        return False
+    after = head[head.index("impl") + 1 :]
+    return after[:1] == [owner] or (after[:1] == ["<"] and owner in after)
 
 
 def _takes_self(cursor: Cursor) -> bool:

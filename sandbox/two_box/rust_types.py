@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sandbox.two_box.base import MAX_TYPE
 from sandbox.two_box.tokens import Cursor, NotThis, Token, end_of_group
 
 _PRIMITIVES = frozenset(
@@ -57,6 +58,13 @@ class Function:
 
 def read_type(cursor: Cursor, aliases: Aliases, depth: int = 0) -> str:
     """A type in its full name; NotThis if its values cannot be handed over."""
+    found = _type(cursor, aliases, depth)
+    if len(found) > MAX_TYPE:
+        raise NotThis("a type that is too long")
+    return found
+
+
+def _type(cursor: Cursor, aliases: Aliases, depth: int) -> str:
     if depth > _MAX_DEPTH:
         raise NotThis("types nested too deeply")
     if cursor.accept("&"):
@@ -163,10 +171,15 @@ def read_aliases(tokens: list[Token]) -> Aliases:
     aliases: dict[str, list[Token]] = {}
     at = 0
     while at < len(tokens):
-        if tokens[at].text == "type" and at + 2 < len(tokens) and tokens[at + 2].text == "=":
-            end = next((i for i in range(at, len(tokens)) if tokens[i].text == ";"), len(tokens))
-            aliases[tokens[at + 1].text] = tokens[at + 3 : end]
-        at = end_of_group(tokens, at) if tokens[at].text == "{" else at + 1
+        cursor = Cursor(tokens, at)
+        if cursor.accept("type") and cursor.take().kind == "name" and cursor.accept("="):
+            begin = cursor.at
+            while cursor.at < len(tokens) and cursor.peek().text != ";":
+                cursor.skip()
+            aliases[tokens[at + 1].text] = tokens[begin : cursor.at]
+            at = cursor.at
+        else:
+            at = end_of_group(tokens, at) if tokens[at].text == "{" else at + 1
     return aliases
 
 
