@@ -21,6 +21,7 @@ fn quote(text: &str, out: &mut String) {
     out.push('"');
 }
 
+#[inline(never)]
 fn put_items<T: Put>(items: impl Iterator<Item = T>, out: &mut String) {
     out.push('[');
     for (number, item) in items.enumerate() {
