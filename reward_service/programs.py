@@ -17,6 +17,7 @@ from reward_service.chunks import Evaluation, time_left
 from reward_service.errors import InfraError, SandboxDown
 from reward_service.run_schemas import RunSpec
 from reward_service.runs import EXECUTE, facts_of, limits_of, program_of, spec_of, stdin_of
+from reward_service.telemetry import COMPILATIONS, COMPILATIONS_REUSED
 from reward_service.verdicts import Failure, Outcome, Ran, Score
 from reward_service.verifiers.apply import crashed, verifier_of
 from reward_service.verifiers.code import Code
@@ -49,6 +50,8 @@ class Programs:
         """Version by name of what can be run; None until the sandbox has told."""
         self._why_down = "code rewards are switched off (RULEGRADE_SANDBOX_BACKEND=off)"
         self.is_up = False
+        self._made = self._reused = 0
+        """Compilations that the figures hold already."""
 
     @property
     def state(self) -> str:
@@ -131,6 +134,7 @@ class Programs:
         with tracing.span(f"judge {code.language}", tests=len(submission.tests)):
             judgement = await sandbox.judge(submission, deadline=_unix(deadline))
             tracing.describe({"rulegrade.verdict": judgement.verdict.value})
+        self._count_compilations(sandbox)
         return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
 
     async def _execute(self, spec: RunSpec, deadline: float) -> tuple[Outcome, float]:
@@ -141,6 +145,7 @@ class Programs:
         with tracing.span(f"run {spec.language}"):
             run = await sandbox.run(program, stdin, limits, deadline=_unix(deadline))
             tracing.describe({"rulegrade.verdict": run.status.value})
+        self._count_compilations(sandbox)
         return Ran(facts_of(run)), run.wall_ms / 1000
 
     async def _guarded(
@@ -160,6 +165,12 @@ class Programs:
         except SandboxError as error:
             failure = Failure("sandbox_failed", "sandbox", str(error), retryable=True, attempts=2)
             return failure, 0.0
+
+    def _count_compilations(self, sandbox: PooledSandbox) -> None:
+        counts = sandbox.compilations
+        COMPILATIONS.inc(counts.made - self._made)
+        COMPILATIONS_REUSED.inc(counts.reused - self._reused)
+        self._made, self._reused = counts.made, counts.reused
 
     def known_languages(self) -> Mapping[str, str]:
         """Version by name of every language that can be run. Raises SandboxDown."""

@@ -93,9 +93,9 @@ class Settings(BaseSettings):
     that has the default one; then `local`: this host's own languages, in a jail without an engine.
     `off`: code items are answered with an error; for mathematics only."""
     sandbox_minimum_level: Level = "rlimits"
-    """Weakest isolation to run programs with, see docs/sandbox.md. Containers are always `full`;
-    local slots are `rlimits` where the host lets us make no cgroup. Turn it to `full` where
-    programs are hostile and the host is shared."""
+    """Weakest isolation to run programs with, see docs/sandbox.md. Slots are `rlimits` where the
+    host lets us make no cgroup, and in containers whose runtime shows them none. Turn it to `full`
+    where programs are hostile and the host is shared."""
     sandbox_slots: Annotated[int, Field(ge=1, le=1024)] = CORES
     """Programs run at once, one slot each; default: one a core."""
     sandbox_image: str | None = None

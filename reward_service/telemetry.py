@@ -48,6 +48,10 @@ GIVEN_UP = Counter("rulegrade_given_up", "Jobs that no worker could do", ["code"
 UNWANTED = Counter("rulegrade_unwanted_results", "Second or late results for an item, ignored")
 CACHE_LOOKUPS = Counter("rulegrade_cache_lookups", "Outcomes looked for in the cache")
 CACHE_HITS = Counter("rulegrade_cache_hits", "Outcomes found in it", ["level"])
+COMPILATIONS = Counter("rulegrade_compilations", "Times that a compiler ran on a program")
+COMPILATIONS_REUSED = Counter(
+    "rulegrade_compilations_reused", "Times that a compiler had run on the same program before"
+)
 
 
 def _add_ids(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -11,9 +11,10 @@ import secrets
 import socket
 import struct
 
-from sandbox.base import MAX_LIMITS, SandboxUnavailable
+from sandbox.base import MAX_LIMITS, SandboxUnavailable, SlotLost
 from sandbox.docker import ContainerOptions, Engine
 from sandbox.images.build import image_tag
+from sandbox.levels import Level, level_of, require
 from sandbox.pooled import PooledSandbox, closed_unless_done
 from sandbox.seccomp import profile
 from sandbox.slot import AGENT_MEMORY_MB, AGENT_PIDS, AgentSlot
@@ -27,8 +28,8 @@ class DockerSandbox(PooledSandbox):
 
     `image` defaults to the one that fits this version. Containers that a killed service of the same
     `owner` left are removed at the start; owners must differ between services on one engine, so the
-    default is a random one. `runtime` names a runtime registered with the engine and `apparmor` a
-    loaded profile, see docs/sandbox.md.
+    default is a random one. `minimum` is the weakest level it starts with, see levels.py. `runtime`
+    names a runtime registered with the engine and `apparmor` a loaded profile, see docs/sandbox.md.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class DockerSandbox(PooledSandbox):
         *,
         slots: int = 2,
         owner: str | None = None,
+        minimum: Level = "rlimits",
         runtime: str | None = None,
         apparmor: str | None = None,
     ) -> None:
         super().__init__(slots)
+        self._minimum: Level = minimum
         self._options = ContainerOptions(
             image=image or image_tag(),
             owner=owner or secrets.token_hex(8),
@@ -59,7 +62,7 @@ class DockerSandbox(PooledSandbox):
         """What isolates programs here. `start` fails where a jail cannot be complete."""
         return {
             "backend": "docker",
-            "level": "full",
+            "level": level_of(self._limits),
             "limits": self._limits,
             "runtime": self._options.runtime or "the engine's default",
             "image": self._options.image,
@@ -92,10 +95,26 @@ class DockerSandbox(PooledSandbox):
         async with closed_unless_done(slot):
             await stream.open(await asyncio.to_thread(engine.attach, container))
             await asyncio.to_thread(engine.start, container)
-            hello = await slot.greet(within_s=START_TIMEOUT_S)
-        self._limits = str(hello.get("limits"))
-        self._python = str(hello.get("python"))
+            try:
+                hello = await slot.greet(within_s=START_TIMEOUT_S)
+            except SlotLost as error:
+                reason = stream.last_words().rpartition("\n")[2] or str(error)
+                raise SandboxUnavailable(
+                    f"a container under the runtime {self._runtime} gives no slot: {reason}. It "
+                    "takes user, pid and mount namespaces, and a /proc that can be mounted inside "
+                    "it; see docs/sandbox.md"
+                ) from error
+            self._limits, self._python = str(hello.get("limits")), str(hello.get("python"))
+            require(
+                level_of(self._limits),
+                self._minimum,
+                f"the runtime {self._runtime} shows its containers no cgroup; use another one",
+            )
         return slot
+
+    @property
+    def _runtime(self) -> str:
+        return self._options.runtime or "of the engine's choice"
 
 
 class AttachedStream:

@@ -130,10 +130,12 @@ def _esbuild(name: str, source_name: str) -> Language:
 _GO = Language(
     "go",
     "main.go",
-    # What `go build` ends up calling, without its half second of looking for modules.
+    # What `go build` ends up calling, without its half second of looking for modules; it says what
+    # is wrong on stdout.
     compile=(
         *("/bin/sh", "-c"),
-        "go tool compile -p main -complete -o main.o main.go && go tool link -s -w -o main main.o",
+        "exec >&2; go tool compile -p main -complete -o main.o main.go"
+        " && go tool link -s -w -o main main.o",
     ),
     artifact="main",
     run=("./main",),

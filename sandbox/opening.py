@@ -24,8 +24,8 @@ def open_backend(
     """A backend that is not started yet.
 
     `auto` is containers if `image` is named or an engine answers that has ours, else this host; it
-    blocks while it asks. `runtime` and `apparmor` are the containers'; `minimum` is the host's.
+    blocks while it asks. `runtime` and `apparmor` are the containers'.
     """
     if name == "local" or (name == "auto" and image is None and not holds_image(image_tag())):
         return LocalSandbox(slots=slots, minimum=minimum)
-    return DockerSandbox(image, slots=slots, runtime=runtime, apparmor=apparmor)
+    return DockerSandbox(image, slots=slots, minimum=minimum, runtime=runtime, apparmor=apparmor)

@@ -31,6 +31,11 @@ class LiveService:
         answer: dict[str, Any] = response.json()
         return answer
 
+    def metric(self, name: str) -> float:
+        """A figure of `/metrics`, the sum over its labels."""
+        lines = httpx.get(f"{self.url}/metrics", timeout=60).text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
 
 @contextmanager
 def live_service(directory: Path, **settings: str | int) -> Iterator[LiveService]:

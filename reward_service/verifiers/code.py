@@ -150,7 +150,7 @@ class Code(Verifier):
     """The language the program must be written in; `GET /v1/languages` lists what can be run."""
     kind: Literal["stdin", "function", "assert", "unittest", "pytest"] = "stdin"
     """`stdin`: a program that reads its input and prints its output. `function`: a program that
-    defines `entry_point`, in Python, C++, Java, JavaScript or TypeScript; its results are compared
+    defines `entry_point`, in one of the languages of docs/typed_calls.md; its results are compared
     by type and value, outside the sandbox. `assert`, `unittest`, `pytest`: `test_code` uses
     the program from another jail."""
     entry_point: Annotated[str, Field(pattern=_ENTRY_POINT, max_length=200)] | None = None

@@ -10,14 +10,16 @@ value. What the value should have been is in no process that runs here.
     cpp           cpp, cpp20; signatures are read by two_box.cpp_types
     java          types are found at run time
     javascript    javascript, typescript; values know their own types
-    *.hpp *.java *.js    the drivers
+    go            types are found at run time
+    rust          parameters are read by two_box.rust_types
+    *.hpp *.java *.js *.go *.rs    the drivers
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sandbox.base import Program
-from sandbox.calls import cpp, java, javascript
+from sandbox.calls import cpp, go, java, javascript, rust
 
 __all__ = ["LANGUAGES", "calling"]
 
@@ -27,6 +29,8 @@ LANGUAGES: Mapping[str, Callable[[str, str], str]] = {
     "java": java.with_driver,
     "javascript": javascript.with_driver,
     "typescript": javascript.with_driver,
+    "go": go.with_driver,
+    "rust": rust.with_driver,
 }
 """The languages beside Python whose functions can be called."""
 

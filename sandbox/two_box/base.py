@@ -13,6 +13,9 @@ from pathlib import Path
 MAX_SOURCE = 131_072
 """Characters of a submission. Reading that many takes a fifth of a second at most."""
 
+MAX_TYPE = 2000
+"""Characters of a type in full: names for types of names can make it grow sixfold at every step."""
+
 
 _COMPARING_TEXT = """
 after aftereach afterall allclose almost_equal almostequal approx approx_equal approxequal

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sandbox.two_box.base import MAX_TYPE
 from sandbox.two_box.tokens import Cursor, NotThis, Token, tokenize
 
 _MACRO = re.compile(
@@ -121,6 +122,8 @@ def read_type(cursor: Cursor, names: Names, active: frozenset[str] = frozenset()
         found = _basic(cursor)
     else:
         found = _named(cursor, names, active)
+    if len(found) > MAX_TYPE:
+        raise NotThis("a type that is too long")
     return found
 
 
@@ -157,7 +160,7 @@ def _named(cursor: Cursor, names: Names, active: frozenset[str]) -> str:
         cursor.expect(">")
         return f"std::array<{item}, {int(size)}>"
     if name not in _TEMPLATES:
-        raise NotThis(f"values of type {name} cannot be handed to tests")
+        raise NotThis(f"values of type {name} cannot be handed over")
     cursor.expect("<")
     arguments = [read_type(cursor, names, deeper)]
     while cursor.accept(","):

@@ -195,7 +195,7 @@ def read_method(cursor: Cursor, class_name: str) -> Method | None:
 
 
 def read_type(cursor: Cursor, depth: int = 0, *, is_argument: bool = False) -> str:
-    """A type in its full name; NotThis if its values cannot be handed to tests."""
+    """A type in its full name; NotThis if its values cannot be handed over."""
     if depth > _MAX_DEPTH:
         raise NotThis("types nested too deeply")
     while cursor.peek().text in ("java", "util", "lang", "math") and cursor.peek(1).text == ".":
@@ -214,7 +214,7 @@ def read_type(cursor: Cursor, depth: int = 0, *, is_argument: bool = False) -> s
     elif name in _GENERIC:
         found = f"java.util.{name}{_arguments(cursor, name, depth)}"
     else:
-        raise NotThis(f"values of type {name} cannot be handed to tests")
+        raise NotThis(f"values of type {name} cannot be handed over")
     while cursor.peek().text == "[" and cursor.peek(1).text == "]":
         cursor.take()
         cursor.take()

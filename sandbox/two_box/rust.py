@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sandbox.two_box.base import Sources, Uncallable, compares, runtime
-from sandbox.two_box.rust_types import Function, read_function
+from sandbox.two_box.rust_types import Function, read_aliases, read_function
 from sandbox.two_box.tokens import Cursor, NotThis, Token, check_brackets, end_of_group, tokenize
 
 _PRELUDE = (
@@ -71,14 +71,11 @@ def names_to_call(tests: list[Token], entry_point: str | None) -> set[str]:
 
 
 def _offered(tokens: list[Token], wanted: set[str]) -> tuple[list[Function], dict[str, str]]:
-    aliases: dict[str, list[Token]] = {}
+    aliases = read_aliases(tokens)
     functions: dict[str, Function] = {}
     refusals: dict[str, str] = {}
     at = 0
     while at < len(tokens):
-        if tokens[at].text == "type" and at + 2 < len(tokens) and tokens[at + 2].text == "=":
-            end = next((i for i in range(at, len(tokens)) if tokens[i].text == ";"), len(tokens))
-            aliases[tokens[at + 1].text] = tokens[at + 3 : end]
         if tokens[at].text == "fn" and at + 1 < len(tokens) and tokens[at + 1].text in wanted:
             try:
                 function = read_function(Cursor(tokens, at), aliases)

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox.two_box.tokens import Cursor, NotThis, Token
+from sandbox.two_box.base import MAX_TYPE
+from sandbox.two_box.tokens import Cursor, NotThis, Token, end_of_group
 
 _PRIMITIVES = frozenset(
     f"{sign}{size}" for sign in "iu" for size in ("8", "16", "32", "64", "128", "size")
@@ -56,7 +57,14 @@ class Function:
 
 
 def read_type(cursor: Cursor, aliases: Aliases, depth: int = 0) -> str:
-    """A type in its full name; NotThis if its values cannot be handed to tests."""
+    """A type in its full name; NotThis if its values cannot be handed over."""
+    found = _type(cursor, aliases, depth)
+    if len(found) > MAX_TYPE:
+        raise NotThis("a type that is too long")
+    return found
+
+
+def _type(cursor: Cursor, aliases: Aliases, depth: int) -> str:
     if depth > _MAX_DEPTH:
         raise NotThis("types nested too deeply")
     if cursor.accept("&"):
@@ -81,7 +89,7 @@ def read_type(cursor: Cursor, aliases: Aliases, depth: int = 0) -> str:
     if name in _PRIMITIVES:
         return name
     if name not in _GENERIC:
-        raise NotThis(f"values of type {name} cannot be handed to tests")
+        raise NotThis(f"values of type {name} cannot be handed over")
     full, count = _GENERIC[name]
     cursor.expect("<")
     arguments = [read_type(cursor, aliases, depth + 1)]
@@ -123,6 +131,16 @@ def _array(cursor: Cursor, aliases: Aliases, depth: int) -> str:
 
 def read_function(cursor: Cursor, aliases: Aliases) -> Function:
     """`fn NAME(…) -> …` up to its body; generic over nothing but lifetimes."""
+    name = read_head(cursor)
+    parameters = read_parameters(cursor, aliases)
+    result = _result(cursor, aliases) if cursor.accept("->") else ("", "reply.take::<()>()")
+    if cursor.peek().text not in ("{", "where"):
+        raise NotThis("no body")
+    return Function(name, parameters, *result)
+
+
+def read_head(cursor: Cursor) -> str:
+    """The name of the function that begins here; what follows are its parameters."""
     cursor.expect("fn")
     name = cursor.name()
     if cursor.accept("<"):
@@ -131,6 +149,11 @@ def read_function(cursor: Cursor, aliases: Aliases) -> Function:
                 raise NotThis("a generic function")
             cursor.accept(",")
     cursor.expect("(")
+    return name
+
+
+def read_parameters(cursor: Cursor, aliases: Aliases) -> tuple[Parameter, ...]:
+    """What a function takes, up to the closing parenthesis."""
     parameters: list[Parameter] = []
     while not cursor.accept(")"):
         if parameters:
@@ -140,10 +163,24 @@ def read_function(cursor: Cursor, aliases: Aliases) -> Function:
         if len(parameters) == _MAX_PARAMETERS:
             raise NotThis("too many parameters")
         parameters.append(_parameter(cursor, aliases))
-    result = _result(cursor, aliases) if cursor.accept("->") else ("", "reply.take::<()>()")
-    if cursor.peek().text not in ("{", "where"):
-        raise NotThis("no body")
-    return Function(name, tuple(parameters), *result)
+    return tuple(parameters)
+
+
+def read_aliases(tokens: list[Token]) -> Aliases:
+    """What `type NAME = …;` stands for, by name, outside of braces."""
+    aliases: dict[str, list[Token]] = {}
+    at = 0
+    while at < len(tokens):
+        cursor = Cursor(tokens, at)
+        if cursor.accept("type") and cursor.take().kind == "name" and cursor.accept("="):
+            begin = cursor.at
+            while cursor.at < len(tokens) and cursor.peek().text != ";":
+                cursor.skip()
+            aliases[tokens[at + 1].text] = tokens[begin : cursor.at]
+            at = cursor.at
+        else:
+            at = end_of_group(tokens, at) if tokens[at].text == "{" else at + 1
+    return aliases
 
 
 def _parameter(cursor: Cursor, aliases: Aliases) -> Parameter:

@@ -29,6 +29,11 @@ _PATTERNS: Mapping[str, str] = {
         rf'|(?P<text>"""(?:[^\\]|\\.)*?(?:"""|\Z)|{_STRING}|{_CHARACTER})'
         rf"{_NAME}{_NUMBER}|(?P<mark>::|->|&&|\|\||==|\.\.\.|.)"
     ),
+    "go": (
+        rf"(?P<skip>{_SKIP})"
+        rf"|(?P<text>`[^`]*`?|{_STRING}|{_CHARACTER})"
+        rf"{_NAME}{_NUMBER}|(?P<mark>.)"
+    ),
     "rust": (
         rf"(?P<skip>{_SKIP})"
         r'|(?P<text>b?r(?P<raw>\#*)".*?(?:"(?P=raw)|\Z)'

@@ -33,11 +33,6 @@ async def ask_all(service: LiveService, bodies: list[dict[str, Any]]) -> list[di
     return [answer.json()["results"][0] for answer in answers]
 
 
-def metric(service: LiveService, name: str) -> float:
-    lines = httpx.get(f"{service.url}/metrics", timeout=60).text.splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-
 async def test_each_of_many_single_requests_gets_its_own_answer(service: LiveService) -> None:
     bodies = [single(f"{n}: \\boxed{{{n % 3}/2}}") for n in range(300)]
     results = await ask_all(service, bodies)
@@ -91,7 +86,7 @@ async def test_a_slow_neighbour_does_not_hold_up_those_it_travels_with(
 
 
 async def test_hits_are_counted(service: LiveService, tmp_path: Path) -> None:
-    before = metric(service, "rulegrade_cache_hits_total")
+    before = service.metric("rulegrade_cache_hits_total")
     await ask_all(service, [single("counted \\boxed{0.5}")])
     await ask_all(service, [single("counted \\boxed{0.5}")])
-    assert metric(service, "rulegrade_cache_hits_total") == before + 1
+    assert service.metric("rulegrade_cache_hits_total") == before + 1

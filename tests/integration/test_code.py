@@ -109,6 +109,17 @@ def test_a_program_gets_its_verdict(
     assert (found["verdict"], found["score"]) == (verdict, score), found
 
 
+def test_a_program_that_comes_again_is_not_compiled_again_and_the_figures_say_so(
+    service: LiveService,
+) -> None:
+    figures = ("rulegrade_compilations_total", "rulegrade_compilations_reused_total")
+    before = [service.metric(name) for name in figures]
+    for expected in ("3", "4"):
+        params = {"language": "c", "tests": [{"output": expected}]}
+        component(service, fenced('#include <stdio.h>\nint main() { puts("3"); }', "c"), params)
+    assert [service.metric(name) for name in figures] == [before[0] + 1, before[1] + 1]
+
+
 def test_details_count_the_tests_and_show_where_it_failed(service: LiveService) -> None:
     found = component(service, fenced(PARTLY), SUM)
     assert (found["details"]["passed"], found["details"]["total"]) == (1, 2)

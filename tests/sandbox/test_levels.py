@@ -4,16 +4,23 @@ import functools
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
+import docker
 import pytest
 
-from sandbox import LocalSandbox, PooledSandbox, SandboxUnavailable
+from sandbox import DockerSandbox, LocalSandbox, PooledSandbox, Program, SandboxUnavailable
+from sandbox.docker import Engine
+from sandbox.images.build import image_tag
 from sandbox.levels import require
+from tests.conftest import missing
 from tests.sandbox.judge_rows import CATEGORY
 from tests.sandbox.sandbox_cases import Row, need_language, read_attacks
 
@@ -67,6 +74,55 @@ def test_a_host_below_the_minimum_is_refused_with_the_remedy(root: None) -> None
     assert done.returncode == 1
     assert "SandboxUnavailable: isolation is rlimits here, and full is required" in done.stderr
     assert "run as root" in done.stderr
+
+
+@pytest.fixture
+def image_without_cgroup(built: None) -> Iterator[str]:
+    """Our image, with an agent that finds an empty folder in the place of its cgroup."""
+    tag = f"rulegrade/test-without-cgroup:{secrets.token_hex(4)}"
+    hide = (
+        "mount -t tmpfs none /sys/fs/cgroup && exec unshare --user --map-user=10000 "
+        "--map-group=10000 python3 -s -P -m sandbox.agent.front"
+    )
+    entry = json.dumps(["unshare", "--map-root-user", "--mount", "sh", "-c", hide])
+    engine = Engine()
+    dockerfile = f"FROM {image_tag()}\nENTRYPOINT {entry}\n".encode()
+    for _ in engine.build({"Dockerfile": dockerfile}, tag, args={}):
+        pass
+    yield tag
+    engine.remove_image(tag)
+    engine.close()
+
+
+async def test_containers_that_see_no_cgroup_are_said_to_be_weaker(
+    image_without_cgroup: str,
+) -> None:
+    async with DockerSandbox(image_without_cgroup, slots=1) as sandbox:
+        isolation = sandbox.isolation()
+        assert (isolation["level"], isolation["limits"]) == ("rlimits", "no cgroup")
+    with pytest.raises(SandboxUnavailable, match="isolation is rlimits here, and full is required"):
+        await DockerSandbox(image_without_cgroup, slots=1, minimum="full").start()
+
+
+@pytest.fixture
+def gvisor(built: None) -> None:
+    """Ask for an engine that has gVisor."""
+    with closing(docker.from_env()) as client:
+        if "runsc" not in client.info()["Runtimes"]:
+            missing("runsc", "register it with the engine that DOCKER_HOST points to")
+
+
+async def test_gvisor_runs_programs_or_it_is_said_which_step_of_a_jail_it_lacks(
+    gvisor: None,
+) -> None:
+    found = ""
+    try:
+        async with DockerSandbox(slots=1, runtime="runsc") as sandbox:
+            run = await sandbox.run(Program("python", "print(42)"), deadline=time.time() + 60)
+            found = run.stdout.decode()
+    except SandboxUnavailable as error:
+        found = str(error)
+    assert re.search(r"^42\n$|under the runtime runsc gives no slot: .*: setup \S+ \d+", found)
 
 
 def test_a_minimum_that_is_met_refuses_nothing() -> None:

@@ -1,5 +1,5 @@
 """
-Functions in C++, JavaScript, TypeScript and Java: what they return is compared outside, by value.
+What functions return is compared outside, by value: C++, Java, JavaScript, TypeScript, Go, Rust.
 """
 
 import pytest
@@ -31,10 +31,17 @@ async def test_a_returned_value_gets_its_verdict(
     await _check(docker_sandbox, row, deadline)
 
 
+@pytest.mark.parametrize("row", _rows("go", "rust"))
+async def test_a_returned_value_gets_its_verdict_in_the_full_image(
+    full_sandbox: DockerSandbox, deadline: float, row: Row
+) -> None:
+    await _check(full_sandbox, row, deadline)
+
+
 @pytest.mark.parametrize(
     ("language", "tests", "match"),
     [
-        pytest.param("go", (CallCase("f", (), 1),), "functions can be called in", id="go"),
+        pytest.param("ruby", (CallCase("f", (), 1),), "functions can be called in", id="ruby"),
         pytest.param("cpp", (CallCase("f", (), 1, {"a": 1}),), "kwargs", id="named-arguments"),
         pytest.param(
             "java",
