@@ -88,7 +88,7 @@ class Engine:
         batch: RewardRequest,
         *,
         received: float,
-        key: str = "",
+        key: str,
         on_result: Callable[[Result], None] | None = None,
     ) -> RewardResponse:
         """Score a batch; every item is answered by its deadline.
@@ -106,7 +106,9 @@ class Engine:
             on_result=on_result,
         )
 
-    async def execute(self, request: ExecuteRequest, *, received: float) -> ExecuteResponse:
+    async def execute(
+        self, request: ExecuteRequest, *, received: float, key: str
+    ) -> ExecuteResponse:
         """Run programs for their output; each is answered by its deadline, see `score`.
 
         Raises BadTask, Overloaded, and SandboxDown while nothing can be run.
@@ -114,16 +116,21 @@ class Engine:
         if (state := self._programs.state) != "ok":
             raise SandboxDown(f"the sandbox is {state}")
         languages = self._programs.known_languages()
-        return await self._executor.execute(request, received=received, languages=languages)
+        return await self._executor.execute(
+            request, received=received, languages=languages, key=key
+        )
 
     def languages(self) -> Mapping[str, str]:
         """Version by name of every language that programs can be run in. Raises SandboxDown."""
         return self._programs.known_languages()
 
-    async def check(self, request: TaskRequest, *, received: float) -> TaskResponse:
-        """Say which tasks no completion could be scored for. Raises BadTask and Overloaded."""
+    async def check(self, request: TaskRequest, *, received: float, key: str) -> TaskResponse:
+        """Say which tasks no completion could be scored for, see `score`.
+
+        Raises BadTask and Overloaded.
+        """
         try:
-            scored = await self.score(empty_batch(request), received=received)
+            scored = await self.score(empty_batch(request), received=received, key=key)
         except BadTask as error:
             raise in_terms_of_tasks(error, request) from None
         found = list(problems(scored.results))

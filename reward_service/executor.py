@@ -10,7 +10,7 @@ from uuid import uuid4
 import structlog
 
 from reward_service import tracing
-from reward_service.broker.base import Broker
+from reward_service.broker.base import Broker, Caller
 from reward_service.chunks import Done, Evaluation, singles, time_left, traced
 from reward_service.errors import BadTask
 from reward_service.run_schemas import ExecuteRequest, ExecuteResponse, RunResult, RunSpec
@@ -36,26 +36,36 @@ class Executor:
         self._broker = broker
 
     async def execute(
-        self, request: ExecuteRequest, *, received: float, languages: Collection[str]
+        self,
+        request: ExecuteRequest,
+        *,
+        received: float,
+        languages: Collection[str],
+        key: str,
     ) -> ExecuteResponse:
         """Run every program; each is answered by the deadline, counted from `received`.
 
         Args:
             received: `time.monotonic()` when the request arrived.
             languages: those that programs can be run in.
+            key: on whose behalf; keys take turns.
 
         Raises BadTask when a program cannot be run as written, Overloaded when too much waits.
         """
         tracing.describe({"rulegrade.items": len(request.runs)})
         await _check(request, languages)
-        outcomes = await self._run(request, received + request.deadline_ms / 1000)
+        outcomes = await self._run(
+            request, deadline=received + request.deadline_ms / 1000, caller=Caller(key=key)
+        )
         results = [
             _result(spec, outcomes.get(index, _NOT_IN_TIME))
             for index, spec in enumerate(request.runs)
         ]
         return ExecuteResponse(request_id=request.request_id or uuid4().hex, results=results)
 
-    async def _run(self, request: ExecuteRequest, deadline: float) -> dict[int, Outcome]:
+    async def _run(
+        self, request: ExecuteRequest, *, deadline: float, caller: Caller
+    ) -> dict[int, Outcome]:
         """Outcomes by the place of the run in the request."""
         request_id = request.request_id or ""
         asked = [(evaluation_of(run), [(request_id, run.id)]) for run in request.runs]
@@ -63,7 +73,7 @@ class Executor:
         places = {job.id: index for index, job in enumerate(jobs)}
         outcomes: dict[int, Outcome] = {}
         size = 0
-        async with self._broker.submit(jobs) as replies:
+        async with self._broker.submit(jobs, caller) as replies:
             try:
                 async with asyncio.timeout(time_left(deadline)):
                     async for reply in replies:

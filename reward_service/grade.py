@@ -113,7 +113,7 @@ async def _results(rows: Rows, settings: Settings) -> AsyncGenerator[Result, Non
 
 async def _score(engine: Engine, rows: Rows, start: int) -> list[Result]:
     batch = rows.batch(start, BATCH, deadline_ms=DEADLINE_MS)
-    response = await engine.score(batch, received=time.monotonic())
+    response = await engine.score(batch, received=time.monotonic(), key="")
     return [r.model_copy(update={"index": start + r.index}) for r in response.results]
 
 

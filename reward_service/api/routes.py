@@ -83,7 +83,8 @@ async def score_batch(
 )
 async def check_tasks(request: Request, tasks: Tasks, engine: CurrentEngine) -> TaskResponse:
     """Say, before training, for which tasks no completion could be scored."""
-    return await while_present(request, engine.check(tasks, received=request.state.received))
+    checking = engine.check(tasks, received=request.state.received, key=key_of(request))
+    return await while_present(request, checking)
 
 
 @v1.post(
@@ -95,7 +96,8 @@ async def check_tasks(request: Request, tasks: Tasks, engine: CurrentEngine) -> 
 )
 async def execute(request: Request, runs: Runs, engine: CurrentEngine) -> ExecuteResponse:
     """Run programs in the sandbox, for their output."""
-    return await while_present(request, engine.execute(runs, received=request.state.received))
+    running = engine.execute(runs, received=request.state.received, key=key_of(request))
+    return await while_present(request, running)
 
 
 @v1.get(

@@ -129,7 +129,7 @@ async def execute(request: Request, runs: Sequence[RunSpec], *, within_s: float)
         wanted = ExecuteRequest(
             request_id=request_id_of(request), deadline_ms=left_ms, runs=list(left)
         )
-        return (await engine.execute(wanted, received=now)).results
+        return (await engine.execute(wanted, received=now, key=key_of(request))).results
 
     due = request.state.received + _hold_s(request, within_s)
     return await while_present(request, _patiently(numbered, run, _not_run, due))

@@ -5,11 +5,13 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from reward_service.api.keys import new_api_key
 from tests.live_service import LiveService, live_service
 
 ECHO = {"language": "python", "code": "print(input())", "stdin": "42\n"}
@@ -236,3 +238,36 @@ def test_the_body_and_the_answer_are_published(service: LiveService) -> None:
     assert body == {"$ref": "#/components/schemas/ExecuteRequest"}
     assert {"ExecuteRequest", "RunSpec", "RunResult"} <= schema["components"]["schemas"].keys()
     assert {"200", "401", "422", "429", "503"} <= operation["responses"].keys()
+
+
+def test_keys_take_turns(tmp_path: Path, docker_engine: None) -> None:
+    """Requests under one key are not served before the one of another that came last."""
+    (many, many_hash), (few, few_hash) = new_api_key(), new_api_key()
+    ended: list[str] = []
+
+    def ask(key: str, runs: int, nap_s: float = 0.1) -> None:
+        code = f"import time\ntime.sleep({nap_s})"
+        body = {"runs": [{"id": str(i), "language": "python", "code": code} for i in range(runs)]}
+        answer = httpx.post(url, json=body, headers={"X-API-Key": key}, timeout=300)
+        assert {result["verdict"] for result in answer.json()["results"]} == {"ok"}
+        ended.append(key)
+
+    def waiting() -> float:
+        text = httpx.get(f"{service.url}/metrics", timeout=60).text
+        (line,) = (one for one in text.splitlines() if one.startswith("rulegrade_queue_items "))
+        return float(line.split()[1])
+
+    settings: dict[str, str | int] = {
+        "api_keys": f"{many_hash},{few_hash}",
+        "pool_workers": 1,
+        "sandbox_slots": 1,
+    }
+    with live_service(tmp_path, **settings) as service, ThreadPoolExecutor() as pool:
+        url = f"{service.url}/v1/execute"
+        asked = [pool.submit(ask, many, 1, 2.0), *(pool.submit(ask, many, 3) for _ in range(4))]
+        while waiting() < 8:
+            time.sleep(0.01)
+        asked.append(pool.submit(ask, few, 3))
+        for one in asked:
+            one.result()
+    assert few in ended[:2], "only the request of one long run may be done before"
