@@ -147,7 +147,8 @@ class Engine:
         depth = self._broker.depth()
         QUEUE_ITEMS.set(depth.items)
         QUEUE_BYTES.set(depth.size)
-        QUEUE_OLDEST_SECONDS.set(depth.oldest_s)
+        for kind in ("pool", "sandbox"):
+            QUEUE_OLDEST_SECONDS.labels(kind).set(depth.oldest_s.get(kind, 0.0))
 
     def readiness(self) -> Readiness:
         """The state of the queue, the pool and the sandbox."""

@@ -13,6 +13,7 @@ from reward_service.broker.redis_streams import RedisBroker
 from reward_service.chunks import Done, Evaluation
 from reward_service.errors import SandboxDown
 from reward_service.settings import Settings
+from reward_service.telemetry import WORKERS
 
 OFF = "code rewards are switched off (RULEGRADE_SANDBOX_BACKEND=off)"
 NOBODY = "no worker that runs programs has joined the queue"
@@ -24,6 +25,8 @@ class Fleet:
     def __init__(self, broker: RedisBroker[Evaluation, Done], *, is_off: bool) -> None:
         self._broker = broker
         self._is_off = is_off
+        for kind in ("pool",) if is_off else ("pool", "sandbox"):
+            WORKERS.labels(kind).set(0)  # so that a kind that nobody ever joined for is seen
 
     @property
     def languages(self) -> Mapping[str, str] | None:

@@ -30,7 +30,7 @@ from reward_service.schemas import (
     Summary,
     Timing,
 )
-from reward_service.telemetry import ALL_ZERO, COMPONENTS, ERRORS, ITEMS, SCORES
+from reward_service.telemetry import ALL_ZERO, COMPONENTS, ERRORS, ITEMS, SCORE_POINTS, SCORES
 from reward_service.verdicts import SEMANTICS, Failure, Outcome, Score, Verdict
 
 log = structlog.stdlib.get_logger("reward_service.scoring")
@@ -205,6 +205,8 @@ def _count(result: Result) -> None:
         COMPONENTS.labels(name, component.verdict or component.status).inc()
         if component.score is not None:
             SCORES.labels(name).observe(component.score)
+            for sign, factor in (("plus", 1), ("minus", -1)):
+                SCORE_POINTS.labels(name, sign).inc(max(0.0, factor * component.score))
         if component.error is not None:
             ERRORS.labels(component.error.stage, component.error.code).inc()
 

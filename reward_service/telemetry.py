@@ -18,12 +18,19 @@ from reward_service.origins import about, ids_of
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120)
 
 ITEMS = Counter("rulegrade_items", "Items answered, by how they ended", ["status"])
+for _status in ("scored", "error", "skipped"):
+    ITEMS.labels(_status)  # from 0 on: a rate cannot see the first of a series that was not there
 COMPONENTS = Counter(
     "rulegrade_components", "Verifiers' parts of results, by outcome", ["verifier", "outcome"]
 )
 ERRORS = Counter("rulegrade_errors", "Failures of ours", ["stage", "code"])
 SCORES = Histogram(
     "rulegrade_score", "Scores by verifier", ["verifier"], buckets=(-1, 0, 0.25, 0.5, 0.75, 1)
+)
+SCORE_POINTS = Counter(
+    "rulegrade_score_points",
+    "Sum of scores above 0, and of those below it without their sign: a counter only grows",
+    ["verifier", "sign"],
 )
 ALL_ZERO = Counter(
     "rulegrade_allzero_batches", "Batches of eight items or more whose rewards are all 0"
@@ -34,7 +41,9 @@ REQUEST_SECONDS = Histogram(
 REJECTED = Counter("rulegrade_rejected", "Requests refused, by error code", ["code"])
 QUEUE_ITEMS = Gauge("rulegrade_queue_items", "Items that wait in this process")
 QUEUE_BYTES = Gauge("rulegrade_queue_bytes", "Bytes of text that wait in this process")
-QUEUE_OLDEST_SECONDS = Gauge("rulegrade_queue_oldest_seconds", "Age of the oldest that waits")
+QUEUE_OLDEST_SECONDS = Gauge(
+    "rulegrade_queue_oldest_seconds", "Age of what waits longest in this process", ["kind"]
+)
 ITEM_QUEUE_SECONDS = Histogram(
     "rulegrade_item_queue_seconds", "Waiting time", ["kind"], buckets=_SECONDS
 )

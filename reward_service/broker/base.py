@@ -91,7 +91,8 @@ class Depth:
 
     items: int
     size: int
-    oldest_s: float
+    oldest_s: Mapping[str, float]
+    """Age of what waits longest, by kind of those that were ever asked for."""
 
 
 class Codec(Protocol[P, R]):

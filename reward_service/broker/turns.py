@@ -109,15 +109,9 @@ class Turns(Generic[P, R]):
 
     def depth(self) -> Depth:
         """What waits at the moment."""
-        since = (
-            submission.since
-            for lanes in self._kinds.values()
-            for keys in lanes.values()
-            for requests in keys.values()
-            for submission in requests.values()
-        )
         now = time.monotonic()
-        return Depth(self._items, self._bytes, now - min(since, default=now))
+        oldest_s = {kind: now - _since(lanes, now) for kind, lanes in self._kinds.items()}
+        return Depth(self._items, self._bytes, oldest_s)
 
     def _leave(self, kind: str, submission: Submission[P, R]) -> None:
         """Take it out of its circles; the key and the lane go to the back, or go if empty."""
@@ -136,3 +130,16 @@ class Turns(Generic[P, R]):
     def _count_out(self, job: Job[P]) -> None:
         self._items -= job.items
         self._bytes -= job.size
+
+
+def _since(lanes: _Lanes[P, R], default: float) -> float:
+    """When the oldest of what waits came, on the clock."""
+    return min(
+        (
+            submission.since
+            for keys in lanes.values()
+            for requests in keys.values()
+            for submission in requests.values()
+        ),
+        default=default,
+    )
