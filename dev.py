@@ -35,6 +35,7 @@ TOOLS = ROOT / ".tools"
 SCRIPTS = ("dev.py", "provision", "benchmarks", "examples", "tests")
 REQUIRE = "RULEGRADE_TEST_REQUIRE"
 PEERS = "RULEGRADE_TEST_PEERS"
+COMPOSE = "RULEGRADE_TEST_COMPOSE"
 CHECKS = (
     ("ruff", "check", "--no-cache", "."),  # its cache misses a package that appeared since
     ("ruff", "format", "--check", "."),
@@ -54,7 +55,10 @@ VERBS = {
 DEMOS = ("math", "code")
 OVER_HTTP = ("service", "corpora", "sandbox")
 """Measurements of a running service; the others call the part they measure."""
-BENCHMARKS = (*OVER_HTTP, "queue", "capacity", "rules", "math_answers", "languages", "trainer")
+BENCHMARKS = (
+    *OVER_HTTP,
+    *("queue", "items", "capacity", "rules", "math_answers", "languages", "trainer"),
+)
 
 
 def main() -> int:
@@ -90,6 +94,9 @@ def _parse() -> tuple[argparse.Namespace, list[str]]:
         "--peers", action="store_true", help="try real trainers instead; 6 GB of their packages"
     )
     parsers["bench"].add_argument("part", nargs="?", choices=BENCHMARKS, default="service")
+    parsers["test"].add_argument(
+        "--compose", action="store_true", help="try the set in containers instead; builds images"
+    )
     options, rest = parser.parse_known_args()
     if rest and options.verb not in ("test", "bench", "faults"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
@@ -100,7 +107,9 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
     if options.verb == "check":
         return _check(bin_dir)
     if options.verb == "test":
-        return _test_peers(bin_dir, rest) if options.peers else _test(bin_dir, rest)
+        others = {_test_peers: options.peers, _test_compose: options.compose}
+        chosen = [test for test, is_asked in others.items() if is_asked] or [_test]
+        return max(test(bin_dir, rest) for test in chosen)
     if options.verb == "setup":
         return 0
     if options.verb == "faults":
@@ -181,6 +190,15 @@ def _test_peers(bin_dir: Path, pytest_arguments: list[str]) -> int:
     ensure_trainer(bin_dir, log=LOG)
     tests = ("tests/peers", "tests/trainer/test_peer_functions.py")
     return _call(bin_dir / "python", "-m", "pytest", *tests, *pytest_arguments)
+
+
+def _test_compose(bin_dir: Path, pytest_arguments: list[str]) -> int:
+    """Run the set of docker-compose.yml with every Compose that this machine has."""
+    ensure_engine(bin_dir, log=LOG)
+    _build_image(bin_dir)
+    os.environ.setdefault(COMPOSE, "on")
+    tests = (bin_dir / "python", "-m", "pytest", "tests/deploy/test_compose.py")
+    return _call(*tests, *pytest_arguments)
 
 
 def _prepare_for_programs(bin_dir: Path) -> None:

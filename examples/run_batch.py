@@ -3,12 +3,14 @@ Sends a file of completions to a running service and prints what each was found 
 
     python examples/run_batch.py [--url http://127.0.0.1:8000] [FILE.jsonl]
 
-The file names the verdict expected of each component; status 1 when one differs. This is also the
-shortest client there is: one POST, no library but an HTTP one.
+The file names the verdict expected of each component; status 1 when one differs. A service with
+keys is shown the one in RULEGRADE_API_KEY. This is also the shortest client there is: one POST, no
+library but an HTTP one.
 """
 
 import argparse
 import json
+import os
 import sys
 import textwrap
 import unicodedata
@@ -52,8 +54,10 @@ def send(url: str, tasks: Json, items: list[Json]) -> Json:
     """POST one batch and return the answer; httpx.HTTPError says why there is none."""
     request = {"deadline_ms": DEADLINE_S * 1000, "tasks": tasks, "items": items}
     timeout = httpx.Timeout(10, read=DEADLINE_S + 30)
+    key = os.environ.get("RULEGRADE_API_KEY")
+    headers = {"X-API-Key": key} if key else {}
     with httpx.Client(timeout=timeout, trust_env=False) as client:  # no proxy to this machine
-        response = client.post(f"{url}/v1/rewards", json=request)
+        response = client.post(f"{url}/v1/rewards", json=request, headers=headers)
     if response.is_error:
         raise httpx.HTTPError(f"{response.status_code} {response.text[:500]}")
     answer: Json = response.json()
