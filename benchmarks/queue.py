@@ -131,7 +131,7 @@ async def by_bare_commands(url: str, items: int) -> float:
 @contextmanager
 def private_redis() -> Iterator[str]:
     """A Redis with an append-only file, for this measurement alone."""
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="rulegrade-bench-") as directory:
         program = shutil.which("redis-server") or "redis-server"
         process = subprocess.Popen(
@@ -160,24 +160,30 @@ class Service:
         self, work: Callable[[str, int], Awaitable[float]], count: int
     ) -> tuple[float, float]:
         """Items per second, and milliseconds of the API process's CPU time for an item."""
-        before = _cpu_s(self.pid)
+        before = cpu_s(self.pid)
         rate = asyncio.run(_awaited(work(self.url, count)))
-        return rate, (_cpu_s(self.pid) - before) / count * 1000
+        return rate, (cpu_s(self.pid) - before) / count * 1000
 
 
 async def _awaited(work: Awaitable[float]) -> float:
     return await work
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int, *, with_children: bool = False) -> float:
+    """Seconds of CPU that a process has used; with its children, those that live and those gone."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    ticks = sum(map(int, fields[11:15] if with_children else fields[11:13]))
+    living = 0.0
+    if with_children:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        living = sum(cpu_s(int(child), with_children=True) for child in children)
+    return ticks / os.sysconf("SC_CLK_TCK") + living
 
 
 @contextmanager
 def service(redis_url: str | None, workers: int) -> Iterator[Service]:
     """A service without sandbox and cache, once it is ready."""
-    port = _free_port()
+    port = free_port()
     env = {k: v for k, v in os.environ.items() if not k.startswith("RULEGRADE_")}
     env |= {"RULEGRADE_SANDBOX_BACKEND": "off", "RULEGRADE_CACHE_MB": "0"}
     env |= {"RULEGRADE_POOL_WORKERS": "1", "RULEGRADE_LOG_LEVEL": "warning"}
@@ -207,7 +213,8 @@ def _wait(url: str, workers: int) -> None:
         time.sleep(0.2)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

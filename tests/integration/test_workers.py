@@ -123,6 +123,9 @@ def test_without_workers_the_service_is_not_ready_and_items_are_errors(
             assert time.monotonic() < deadline
             time.sleep(0.5)
         assert ready.json()["parts"]["pool"].startswith("down")
+        figures = httpx.get(f"{service.url}/metrics", timeout=30).text
+        joined = [line for line in figures.splitlines() if line.startswith("rulegrade_workers{")]
+        assert joined == ['rulegrade_workers{kind="pool"} 0.0']  # programs are off: none is missed
 
 
 def test_programs_are_errors_at_once_where_they_are_switched_off(
