@@ -3,7 +3,7 @@ What an item costs beside its program: memory of Redis, bytes through it, and CP
 
 What a rollout sends, in groups of 16 and requests of 128: completions of 8 KB. First answers to
 mathematical problems, then a reasoning and a Python program of its own each, with 20 tests a task
-of 10 KB each. An API process, a worker and a Redis of their own; what they use is read from Redis
+of 11 KB each. An API process, a worker and a Redis of their own; what they use is read from Redis
 (`INFO`), from /proc, and from the engine for the sandbox's containers. These are the figures that
 docs/scaling.md and `bench capacity` start from.
 """
@@ -30,9 +30,10 @@ from sandbox.images.build import image_tag
 
 GROUP = 16
 REQUEST = 128
+SAMPLE_S = 0.5  # of the memory; more often, and the answers would show in the bytes out
 TESTS = 20
 NUMBERS = 2_000
-"""In the input of a test: 10 KB, and a few ms of work for the program."""
+"""In the input of a test: 11 KB, and a few ms of work for the program."""
 REASONING = 7_800
 DEADLINE_MS = 600_000
 PROGRAM = """\
@@ -121,7 +122,7 @@ class Watch:
             thread.join()
 
     def _follow(self) -> None:
-        while not self._stop.wait(0.1):
+        while not self._stop.wait(SAMPLE_S):
             self.peak = max(self.peak, self.memory())
 
     def memory(self) -> int:

@@ -86,9 +86,10 @@ class Stack:
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
-def stack(request: pytest.FixtureRequest, built: None) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     if not os.environ.get(OPT_IN):
         pytest.skip(f"minutes of building; `python3 dev.py test --compose`, or set {OPT_IN}")
+    request.getfixturevalue("built")
     program, files = VARIANTS[request.param]
     if not shutil.which(program[0]) or subprocess.call(
         [*program, "version"], stdout=DEVNULL, stderr=DEVNULL
@@ -201,8 +202,8 @@ def test_prometheus_sees_every_process_and_can_answer_dashboard_and_alerts(stack
     for expression in of_dashboard():
         rows = ask("query", query=expression)["result"]
         assert rows or any(word in expression for word in WITHOUT_DATA), expression
-    firing = [alert["labels"]["alertname"] for alert in ask("alerts")["alerts"]]
-    assert firing == []
+    missed = {alert["labels"]["alertname"] for alert in ask("alerts")["alerts"]}
+    assert not missed & {"NoApi", "NoWorker"}  # the others may be right on a busy machine
     rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
     assert [rule["health"] for rule in rules] == ["ok"] * len(list(of_alerts()))
     tested = ("exec", "-T", "-w", "/etc/prometheus", "prometheus", "promtool")
