@@ -8,7 +8,7 @@ what one batch costs; equal work is joined. A request that finds nobody else lea
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reward_service import tracing
 from reward_service.broker.base import Broker, Caller
@@ -140,7 +140,7 @@ class Gatherer:
         by_id = {job.id: job for job in jobs}
         async with (
             asyncio.timeout(time_left(group.deadline)),
-            self._broker.submit(jobs, group.caller) as replies,
+            self._broker.submit(jobs, replace(group.caller, is_many=True)) as replies,
         ):
             async for reply in replies:
                 evaluation = by_id[reply.job_id].payload[reply.index]
