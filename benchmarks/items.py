@@ -25,7 +25,7 @@ import docker
 import httpx
 from redis import Redis
 
-from benchmarks.queue import cpu_s, free_port, private_redis
+from benchmarks.queue_services import cpu_of_all_s, cpu_s, free_port, private_redis
 from sandbox.images.build import image_tag
 
 GROUP = 16
@@ -141,7 +141,7 @@ class Watch:
         redis_s = info["used_cpu_sys"] + info["used_cpu_user"]
         return {
             "API": cpu_s(self.api) * 1000,
-            "worker": cpu_s(self.worker, with_children=True) * 1000,
+            "worker": cpu_of_all_s(self.worker) * 1000,
             "sandbox": self._sandbox_ms(),
             "Redis": redis_s * 1000,
             "KB in": info["total_net_input_bytes"] / 1000,

@@ -23,6 +23,7 @@ from reward_service.schemas import Item, Message, Preset, RewardRequest, Task, V
 from reward_service.surrogates import REPLACED
 from reward_service.verdicts import Outcome
 from reward_service.verifiers import VERIFIERS
+from reward_service.verifiers.apply import verifier_of
 from reward_service.verifiers.base import Attempt, Place, Verifier
 
 INLINE_MAX_CHARACTERS = 32_768  # some 4 ms of the event loop
@@ -30,6 +31,8 @@ CHUNK_ITEMS = 16  # the knee of the measured throughput curve
 CHUNK_BYTES = 262_144
 ORIGINS_KEPT = 4
 """Of the items that ask for one evaluation, how many its worker can name in its log."""
+SMALL_PARAMS = 4_096
+"""Characters up to which parameters are remembered, since most requests repeat them."""
 _UNION_BRANCHES = frozenset({"stdin", "function"})  # in pydantic's paths, and no field's name
 
 
@@ -267,15 +270,19 @@ def _rule(spec: VerifierSpec, where: str, languages: Collection[str] | None) -> 
         raise BadTask(f"{where}.name", "unknown verifier; known: " + ", ".join(VERIFIERS))
     params = to_json(spec.params)  # validated as JSON, or strict mode would refuse lists as tuples
     try:
-        verifier = VERIFIERS[spec.name].model_validate_json(
-            params, context={"languages": languages}
-        )
+        verifier = _verifier(spec.name, params.decode(), languages)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         named = (str(part)[:64] for part in first["loc"] if part not in _UNION_BRANCHES)
         path = ".".join([f"{where}.params", *named])
         raise BadTask(path, first["msg"]) from None
     return _Rule(spec.name, spec.weight, spec.gate, params.decode(), verifier)
+
+
+def _verifier(name: str, params: str, languages: Collection[str] | None) -> Verifier:
+    if VERIFIERS[name].place != "sandbox" and len(params) <= SMALL_PARAMS:
+        return verifier_of(name, params)
+    return VERIFIERS[name].model_validate_json(params, context={"languages": languages})
 
 
 def _refuse_duplicates(values: Sequence[str], field: str, what: str) -> None:

@@ -7,13 +7,13 @@ requests by themselves and small ones together.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from reward_service import tracing
 from reward_service.broker.base import Broker, Caller, Reply
 from reward_service.chunks import Done, Evaluation, Wanted, jobs_for, time_left
-from reward_service.gather import Answer, Gatherer
+from reward_service.gather import Gatherer, Settle
 from reward_service.result_cache import ResultCache
 from reward_service.verdicts import Failure
 from reward_service.verifiers.apply import apply
@@ -22,7 +22,6 @@ from reward_service.verifiers.base import Place
 SLICE_S = 0.005  # how long one batch may hold the event loop at a stretch
 SMALL = 8  # evaluations up to which a request travels with others
 
-Settle = Callable[[Evaluation, Done], None]
 Outcomes = AsyncIterator[tuple[Evaluation, Done]]
 
 
@@ -61,6 +60,7 @@ class Evaluator:
         """Serve until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._gatherer.run())
+            group.create_task(self._cache.run())
             group.create_task(self._keep_for_ever())
 
     async def evaluate(
@@ -71,46 +71,65 @@ class Evaluator:
         Raises Overloaded and BrokerError when the queue takes nothing.
         """
         fresh: dict[Evaluation, Done] = {}
+
+        def note(evaluation: Evaluation, done: Done) -> None:
+            fresh[evaluation] = done
+            settle(evaluation, done)
+
+        inline = []
         queued = {}
         for evaluation, want in wanted.items():
             if want.place in self._refused:
                 settle(evaluation, Done(self._refused[want.place]))
-            elif want.place != "inline":
+            elif want.place == "inline":
+                inline.append(evaluation)
+            else:
                 queued[evaluation] = want
+        if not queued and len(inline) <= SMALL:  # over in a moment, whatever the deadline
+            await _apply(inline, settle)
+            return
         try:
             async with asyncio.timeout(time_left(deadline)):
-                known = await self._cache.find(queued)
-                for evaluation, outcome in known.items():
-                    settle(evaluation, Done(outcome, is_cached=True))
-                rest = {e: want for e, want in queued.items() if e not in known}
-                async with self._asked(rest, caller, deadline) as outcomes:
-                    inline = [e for e, want in wanted.items() if want.place == "inline"]
+                rest = await self._unknown(queued, settle)
+                if len(rest) > SMALL:
+                    async with self._asked(rest, caller, deadline) as outcomes:
+                        await _apply(inline, settle)
+                        async for evaluation, done in outcomes:
+                            note(evaluation, done)
+                else:
                     await _apply(inline, settle)
-                    async for evaluation, done in outcomes:
-                        fresh[evaluation] = done
-                        settle(evaluation, done)
+                    if rest:
+                        await self._gatherer.ask(rest, note, caller=caller, deadline=deadline)
         except TimeoutError:  # what was not settled was not decided
             pass
-        if fresh and not self._fresh.full():
-            self._fresh.put_nowait(fresh)
+        finally:
+            if fresh and not self._fresh.full():
+                self._fresh.put_nowait(fresh)
+
+    async def _unknown(self, queued: Wanted, settle: Settle) -> Wanted:
+        """What is left to be asked of a worker."""
+        if not queued:
+            return queued
+        known = await self._cache.find(queued)
+        for evaluation, outcome in known.items():
+            settle(evaluation, Done(outcome, is_cached=True))
+        return {e: want for e, want in queued.items() if e not in known} if known else queued
 
     @asynccontextmanager
     async def _asked(
         self, wanted: Wanted, caller: Caller, deadline: float
     ) -> AsyncIterator[Outcomes]:
-        if 0 < len(wanted) <= SMALL:
-            async with self._gatherer.ask(wanted, caller=caller, deadline=deadline) as answers:
-                yield _as_they_come(answers)
-        else:
-            jobs = jobs_for(wanted, deadline=deadline, callers=tracing.callers())
-            asked = {job.id: job.payload for job in jobs}
-            async with self._broker.submit(jobs, caller) as replies:
-                yield _named(replies, asked)
+        jobs = jobs_for(wanted, deadline=deadline, callers=tracing.callers())
+        asked = {job.id: job.payload for job in jobs}
+        async with self._broker.submit(jobs, caller) as replies:
+            yield _named(replies, asked)
 
     async def _keep_for_ever(self) -> None:
         """Remember outcomes apart from the requests, whose answers do not wait for it."""
         while True:
-            fresh = await self._fresh.get()
+            fresh = dict(await self._fresh.get())
+            while not self._fresh.empty():  # of many requests in one command
+                fresh.update(self._fresh.get_nowait())
             await self._cache.keep({e: done.outcome for e, done in fresh.items()})
 
 
@@ -122,14 +141,6 @@ async def _apply(evaluations: Sequence[Evaluation], settle: Settle) -> None:
         began = time.monotonic()
         outcome = apply(evaluation.verifier, evaluation.params, evaluation.attempt)
         settle(evaluation, Done(outcome, run_ms=(time.monotonic() - began) * 1000))
-
-
-async def _as_they_come(answers: Mapping[Evaluation, Answer]) -> Outcomes:
-    pending = {answer: evaluation for evaluation, answer in answers.items()}
-    while pending:
-        done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        for answer in done:
-            yield pending.pop(answer), answer.result()
 
 
 async def _named(

@@ -7,9 +7,8 @@ what one batch costs; equal work is joined. A request that finds nobody else lea
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from reward_service import tracing
 from reward_service.broker.base import Broker, Caller
@@ -20,7 +19,38 @@ GATHER_S = 0.004  # a tenth of what one worker takes for a chunk
 ALIKE_S = 5.0
 """Deadlines that are so close may share a job, whose deadline is the latest."""
 
-Answer = asyncio.Future[Done]
+Settle = Callable[[Evaluation, Done], None]
+
+
+class _Asker:
+    """One request: what has come for it, and the wait for more."""
+
+    def __init__(self) -> None:
+        self._come: list[tuple[Evaluation, Done]] = []
+        self._error: RewardError | None = None
+        self._more: asyncio.Future[None] | None = None
+
+    async def more(self) -> Sequence[tuple[Evaluation, Done]]:
+        """What has come since the last time, once there is something."""
+        if not self._come and self._error is None:
+            self._more = asyncio.get_running_loop().create_future()
+            await self._more
+        if not self._come and self._error is not None:
+            raise self._error
+        come, self._come = self._come, []
+        return come
+
+    def give(self, evaluation: Evaluation, done: Done) -> None:
+        self._come.append((evaluation, done))
+        self._wake()
+
+    def fail(self, error: RewardError) -> None:
+        self._error = error
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +60,7 @@ class _Group:
     caller: Caller
     deadline: float
     wanted: dict[Evaluation, Want] = field(default_factory=dict)
-    answers: dict[Evaluation, Answer] = field(default_factory=dict)
+    askers: dict[Evaluation, list[_Asker]] = field(default_factory=dict)
     waiting: int = 0
     traced: list[tracing.Caller] = field(default_factory=list)
     task: "asyncio.Task[None] | None" = None
@@ -58,27 +88,28 @@ class Gatherer:
                     self._sent.add(group)
                     group.task = tasks.create_task(self._submit(group))
 
-    @asynccontextmanager
-    async def ask(
-        self, wanted: Wanted, *, caller: Caller, deadline: float
-    ) -> AsyncIterator[dict[Evaluation, Answer]]:
-        """An answer to come for each evaluation; wait for them without cancelling them.
+    async def ask(self, wanted: Wanted, settle: Settle, *, caller: Caller, deadline: float) -> None:
+        """Call `settle` with each outcome as it comes, until all are in or this is cancelled.
 
-        Answers raise Overloaded and BrokerError. Leaving the context tells that they are not
-        wanted any more.
+        Raises Overloaded and BrokerError.
         """
         group = self._group(caller, deadline)
+        asker = _Asker()
         for evaluation, want in wanted.items():
-            if evaluation not in group.answers:
+            if evaluation not in group.wanted:
                 group.wanted[evaluation] = want
-                group.answers[evaluation] = asyncio.get_running_loop().create_future()
             else:
                 group.wanted[evaluation].join(want.origins)
+            group.askers.setdefault(evaluation, []).append(asker)
         group.traced += tracing.callers()
         group.deadline = max(group.deadline, deadline)
         group.waiting += 1
+        left = len(wanted)
         try:
-            yield {evaluation: group.answers[evaluation] for evaluation in wanted}
+            while left:
+                for evaluation, done in await asker.more():
+                    settle(evaluation, done)
+                    left -= 1
         finally:
             group.waiting -= 1
             if not group.waiting and group.task is not None:
@@ -99,10 +130,8 @@ class Gatherer:
         except TimeoutError:  # whoever still waits has a deadline of its own
             pass
         except RewardError as error:
-            for answer in group.answers.values():
-                if not answer.done():
-                    answer.set_exception(error)
-                    answer.exception()  # nobody may be left to look at it
+            for asker in {asker for askers in group.askers.values() for asker in askers}:
+                asker.fail(error)
         finally:
             self._sent.discard(group)
 
@@ -111,12 +140,12 @@ class Gatherer:
         by_id = {job.id: job for job in jobs}
         async with (
             asyncio.timeout(time_left(group.deadline)),
-            self._broker.submit(jobs, group.caller) as replies,
+            self._broker.submit(jobs, replace(group.caller, is_many=True)) as replies,
         ):
             async for reply in replies:
-                answer = group.answers[by_id[reply.job_id].payload[reply.index]]
-                if not answer.done():
-                    answer.set_result(reply.result)
+                evaluation = by_id[reply.job_id].payload[reply.index]
+                for asker in group.askers[evaluation]:
+                    asker.give(evaluation, reply.result)
 
 
 def _sorted(wanted: Wanted) -> Wanted:

@@ -5,8 +5,9 @@ The key holds all that an outcome depends on: the rules' version, the rule, its 
 attempt, and where programs run. Failures are never kept, nor what a busy machine may have caused.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 import structlog
@@ -27,7 +28,10 @@ log = structlog.stdlib.get_logger("reward_service.cache")
 
 
 class ResultCache:
-    """Outcomes in this process, and behind it in a store that processes share."""
+    """Outcomes in this process, and behind it in a store that processes share. `run` must run.
+
+    Requests that look into the store at the same time do so in one command.
+    """
 
     def __init__(self, *, max_bytes: int, place: str, store: Store | None = None) -> None:
         self._max_bytes = max_bytes
@@ -35,6 +39,19 @@ class ResultCache:
         self._store = store
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
+        self._asked: list[tuple[Sequence[str], asyncio.Future[Mapping[str, bytes]]]] = []
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            asked, self._asked = self._asked, []
+            found = await self._stored(sorted({key for keys, _ in asked for key in keys}))
+            for _, answer in asked:
+                if not answer.done():
+                    answer.set_result(found)
 
     async def find(self, evaluations: Iterable[Evaluation]) -> Mapping[Evaluation, Outcome]:
         """The outcomes that are known."""
@@ -71,8 +88,15 @@ class ResultCache:
     async def _shared(self, keys: list[str]) -> dict[str, bytes]:
         if self._store is None or not keys:
             return {}
+        answer = asyncio.get_running_loop().create_future()
+        self._asked.append((keys, answer))
+        self._wake.set()
+        found = await answer
+        return {key: found[key] for key in keys if key in found}
+
+    async def _stored(self, keys: Sequence[str]) -> Mapping[str, bytes]:
         try:
-            found = await self._store.get_many(keys)
+            found = {} if self._store is None else await self._store.get_many(keys)
         except InfraError as error:
             log.warning("cache_not_read", reason=str(error))
             return {}

@@ -221,10 +221,10 @@ def _log_failure(result: Result) -> None:
 def _response(batch: RewardRequest, results: list[Result], received: float) -> RewardResponse:
     rewards = [result.reward for result in results]
     numbers = [reward for reward in rewards if reward is not None]
-    statuses = Counter(result.status for result in results)
+    statuses = [result.status for result in results]
     if len(numbers) >= TELLING and not any(numbers):
         ALL_ZERO.inc()
-    counts = {"scored": statuses["scored"], "errors": statuses["error"]}
+    counts = {"scored": statuses.count("scored"), "errors": statuses.count("error")}
     tracing.describe({f"rulegrade.items.{name}": count for name, count in counts.items()})
     return RewardResponse(
         request_id=batch.request_id or uuid4().hex,
@@ -232,9 +232,9 @@ def _response(batch: RewardRequest, results: list[Result], received: float) -> R
         results=results,
         summary=Summary(
             count=len(results),
-            scored=statuses["scored"],
-            errors=statuses["error"],
-            skipped=statuses["skipped"],
+            scored=statuses.count("scored"),
+            errors=statuses.count("error"),
+            skipped=statuses.count("skipped"),
             mean_reward=math.fsum(numbers) / len(numbers) if numbers else None,
             elapsed_ms=round((time.monotonic() - received) * 1000, 3),
         ),

@@ -2,6 +2,7 @@
 time."""
 
 import asyncio
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Annotated
 
@@ -31,8 +32,9 @@ class Intake:
     async def read(self, request: Request) -> bytearray:
         """The body. Raises Refusal when it is of another kind, too long or too slow, and
         Overloaded when all bodies together are too much."""
-        _check_headers(request)
-        if int(request.headers.get("content-length", 0)) > self._body_bytes:
+        headers = dict(reversed(request.scope["headers"]))  # of several, the first counts
+        _check_headers(headers)
+        if int(headers.get(b"content-length", 0)) > self._body_bytes:
             raise self._too_large()
         body = bytearray()
         try:
@@ -60,12 +62,12 @@ class Intake:
         return Refusal(413, "too_large", message)
 
 
-def _check_headers(request: Request) -> None:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0]
-    if kind.strip().lower() != "application/json":
+def _check_headers(headers: Mapping[bytes, bytes]) -> None:
+    kind = headers.get(b"content-type", b"application/json").partition(b";")[0]
+    if kind.strip().lower() != b"application/json":
         message = "Send the body as JSON, with `Content-Type: application/json`."
         raise Refusal(415, "unsupported_media_type", message)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         message = "Send the body uncompressed, without `Content-Encoding`."
         raise Refusal(415, "unsupported_media_type", message)
 

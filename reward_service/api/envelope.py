@@ -9,9 +9,9 @@ import re
 import time
 import traceback
 import uuid
+from collections.abc import Iterable
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reward_service import tracing
@@ -19,8 +19,8 @@ from reward_service.api.refusals import Refusal
 from reward_service.telemetry import REQUEST_SECONDS
 
 PROBES = ("/livez", "/readyz", "/metrics")
+Log = structlog.stdlib.BoundLogger
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-log = structlog.stdlib.get_logger("reward_service.api")
 
 
 class Envelope:
@@ -28,6 +28,7 @@ class Envelope:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._log: Log = structlog.stdlib.get_logger("reward_service.api").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -35,7 +36,7 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         received = time.monotonic()
-        request_id = _request_id(Headers(scope=scope))
+        request_id = _request_id(scope)
         scope.setdefault("state", {}).update(received=received, request_id=request_id)
         status = 0
 
@@ -43,7 +44,7 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
         structlog.contextvars.clear_contextvars()
@@ -52,17 +53,20 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # the last resort: a bug of ours must not cost the caller its id
-            _log_bug(error)
+            _log_bug(self._log, error)
             if status:
                 raise  # half an answer is out; the server closes the connection
             refusal = Refusal(500, "internal_error", "A bug of the service; its log has the id.")
             await refusal.response(request_id)(scope, receive, send_with_id)
         finally:
-            _log_request(scope, status, time.monotonic() - received)
+            _log_request(self._log, scope, status, time.monotonic() - received)
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
+def _request_id(scope: Scope) -> str:
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    given = next((value for name, value in headers if name == b"x-request-id"), b"").decode(
+        "latin-1"
+    )
     return given if _PLAIN_ID.fullmatch(given) else uuid.uuid4().hex
 
 
@@ -72,14 +76,14 @@ def _describe(scope: Scope, request_id: str) -> None:
     tracing.describe({"rulegrade.request_id": request_id, **query})
 
 
-def _log_bug(error: Exception) -> None:
+def _log_bug(log: Log, error: Exception) -> None:
     """Where it happened, without the message, which may quote a completion."""
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     log.error("request_failed", error=type(error).__name__, where=where)
 
 
-def _log_request(scope: Scope, status: int, elapsed_s: float) -> None:
+def _log_request(log: Log, scope: Scope, status: int, elapsed_s: float) -> None:
     write = log.debug if scope["path"] in PROBES else log.info
     route = getattr(scope.get("route"), "path", "none")  # a template: no label from user text
     REQUEST_SECONDS.labels(route, str(status)).observe(elapsed_s)

@@ -88,6 +88,12 @@ async def require_key(
     require_this_key(request, bearer.credentials if bearer else header)
 
 
+async def require_key_of(request: Request) -> None:
+    """`require_key` for those who are not served through FastAPI's dependencies."""
+    if request.app.state.keys:
+        await require_key(request, await _BEARER(request), await _HEADER(request))
+
+
 def require_this_key(request: Request, presented: str | None) -> None:
     """Raise Refusal unless `presented` is a key, or the service has none."""
     keys: Sequence[ApiKey] = request.app.state.keys

@@ -40,7 +40,7 @@ class Ready(Wire):
     while none can be run."""
 
 
-def get_engine(request: Request) -> Engine:
+async def get_engine(request: Request) -> Engine:  # a plain function would run in a thread
     """The engine that the service was assembled with."""
     engine: Engine = request.app.state.engine
     return engine
@@ -68,7 +68,8 @@ async def score_batch(
     async def score() -> RewardResponse:
         scoring = engine.score(batch, received=request.state.received, key=key_of(request))
         response = await while_present(request, scoring)
-        bind_contextvars(**response.summary.model_dump(include={"count", "scored", "errors"}))
+        summary = response.summary
+        bind_contextvars(count=summary.count, scored=summary.scored, errors=summary.errors)
         return response
 
     return await once(request, engine, score)

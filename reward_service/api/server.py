@@ -8,12 +8,14 @@ process ends instead of serving without it, and a supervisor starts it anew.
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from reward_service.api.app import create_app
@@ -26,7 +28,6 @@ from reward_service.telemetry import configure_logging
 from reward_service.tracing import tracing
 
 KEEP_ALIVE_S = 75  # above the 60 s after which load balancers drop an idle connection themselves
-MAX_HEADER_BYTES = 16_384
 
 
 def serve(settings: Settings) -> None:
@@ -40,13 +41,14 @@ def serve(settings: Settings) -> None:
         bind(settings, settings.port, "port") as listener,
         contextlib.suppress(asyncio.CancelledError),
     ):
-        asyncio.run(_serve(settings, keys, listener))
+        uvloop.run(_serve(settings, keys, listener))
 
 
 async def _serve(settings: Settings, keys: Sequence[ApiKey], listener: socket.socket) -> None:
     stop = _Stop()
     async with run_engine(settings) as engine:
         app = create_app(settings, engine, keys)
+        spare_collections()
         stop.server = Server(_config(settings, app))
         await stop.server.serve(sockets=[listener])
 
@@ -63,8 +65,15 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.drain_s,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )
+
+
+def spare_collections() -> None:
+    """Look for cyclic garbage among what requests leave, and not in what was loaded at the start:
+    100,000 objects, which took a tenth of the CPU time and 0.1 s at a stretch."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 class Server(uvicorn.Server):

@@ -15,10 +15,11 @@ from uuid import uuid4
 
 import structlog
 import uvicorn
+import uvloop
 from fastapi import FastAPI, Response
 
 from reward_service.api.metrics import exposition
-from reward_service.api.server import Server, bind
+from reward_service.api.server import Server, bind, spare_collections
 from reward_service.broker.redis_members import Member
 from reward_service.broker.redis_streams import RedisBroker
 from reward_service.chunks import Done, Evaluation
@@ -45,7 +46,7 @@ def work(settings: Settings) -> None:
         tracing(settings, "rulegrade-worker"),
         bind(settings, settings.probe_port, "probe_port") as listener,
     ):
-        asyncio.run(_work(settings, listener))
+        uvloop.run(_work(settings, listener))
 
 
 async def _work(settings: Settings, listener: socket.socket) -> None:
@@ -63,6 +64,7 @@ async def _work(settings: Settings, listener: socket.socket) -> None:
                 run_workshop(settings, broker, is_alone=False) as workshop,
                 _described(broker, member, workshop, listener),
             ):
+                spare_collections()
                 await stop.wait()
                 log.info("worker_drains", worker=name)
                 broker.stop_leasing()

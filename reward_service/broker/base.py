@@ -27,6 +27,8 @@ class Caller:
 
     lane: Lane = "train"
     key: str = ""
+    is_many: bool = False
+    """The jobs are of many requests, joined: a turn of theirs is over when none of them waits."""
 
 
 NOBODY = Caller()

@@ -3,7 +3,8 @@ What waits in this process, and whose turn it is.
 
 Three circles, one inside the other: lanes, the keys of a lane, the requests of a key. Each gives
 one job when its turn comes and goes to the back, so a request of four waits for at most one job
-of every other request, and never for a burst of thousands.
+of every other request, and never for a burst of thousands. Requests of one completion that were
+joined stay in front until each has had its turn, or those that come later would overtake them.
 """
 
 import asyncio
@@ -86,7 +87,8 @@ class Turns(Generic[P, R]):
             job = submission.waiting[kind].popleft()
             self._count_out(job)
             if submission.waiting[kind]:
-                requests.move_to_end(id(submission))
+                if not submission.caller.is_many:
+                    requests.move_to_end(id(submission))
                 keys.move_to_end(key)
                 lanes.move_to_end(lane)
             else:

@@ -71,7 +71,7 @@ async def require_key_anyhow(request: Request) -> None:
     require_this_key(request, text.partition(":")[2])
 
 
-def get_labels(request: Request) -> Labels:
+async def get_labels(request: Request) -> Labels:
     """The rule by which labels are read here."""
     labels: Labels = request.app.state.labels
     return labels

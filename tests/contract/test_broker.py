@@ -98,6 +98,21 @@ async def test_lanes_and_keys_take_turns_whatever_waits_in_each(broker: Numbers)
     assert got == [0, 30, 20, 31, 10, 32, 21, 1]
 
 
+async def test_joined_requests_are_not_overtaken_by_later_ones(broker: Numbers) -> None:
+    async with asyncio.timeout(60), AsyncExitStack() as waiting:
+        for caller, numbers in (
+            (Caller(is_many=True), range(3)),
+            (Caller(is_many=True), range(3, 5)),
+            (Caller(), range(10, 13)),
+            (Caller(is_many=True), range(5, 6)),
+        ):
+            jobs = [job(number) for number in numbers]
+            await waiting.enter_async_context(broker.submit(jobs, caller))
+        leases = broker.leases("square")
+        got = [(await anext(leases)).job.payload[0] for _ in range(9)]
+    assert got == [0, 1, 2, 3, 4, 10, 5, 11, 12]
+
+
 async def test_after_stop_leasing_what_was_leased_can_still_be_answered(broker: Numbers) -> None:
     async with asyncio.timeout(60), broker.submit([job(3), job(4)]) as replies:
         leases = broker.leases("square")

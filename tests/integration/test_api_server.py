@@ -1,7 +1,9 @@
 """The process: how it starts, how it ends, and what it does about slow clients."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -105,6 +107,52 @@ def test_what_is_not_http_is_refused_in_the_same_shape(service: LiveService) -> 
         head, _, body = read_all(connection).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
     assert json.loads(body)["code"] == "invalid_http"
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        pytest.param(HEAD, id="head"),
+        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", id="trailers"),
+        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;", id="chunk-extension"),
+    ],
+)
+def test_what_belongs_to_no_body_is_bounded_while_it_arrives(
+    service: LiveService, begun: bytes
+) -> None:
+    with connect(service.url) as connection:
+        connection.sendall(begun)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(64):  # as one header, or one extension, without an end
+                connection.sendall(b"x" * 16_384)
+        received = read_all(connection)
+    assert b"request_timeout" not in received  # which it would be told if it were read for ever
+    assert not received or b'"code":"invalid_http"' in received  # a reset may overtake the answer
+
+
+def spelt(item_id: str, *headers: bytes) -> bytes:
+    """A whole request."""
+    body = json.dumps({"items": [{**BATCH["items"][0], "id": item_id}]}).encode()
+    length = f"Content-Length: {len(body)}".encode()
+    return HEAD + b"\r\n".join((*headers, length, b"", body))
+
+
+def test_requests_sent_ahead_are_answered_in_order(service: LiveService) -> None:
+    last = spelt("last", b"Connection: close")
+    with connect(service.url) as connection:
+        connection.sendall(spelt("first") + spelt("second") + last)
+        received = read_all(connection)
+    assert re.findall(rb'"results":\[\{"id":"(\w+)"', received) == [b"first", b"second", b"last"]
+
+
+def test_an_offered_upgrade_is_not_taken(service: LiveService) -> None:
+    offer = (b"Connection: Upgrade", b"Upgrade: h2c")
+    probe = b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"\r\n".join(offer) + b"\r\n\r\n"
+    with connect(service.url) as connection:
+        connection.sendall(probe + spelt("a", *offer) + spelt("b", b"Connection: close"))
+        received = read_all(connection)
+    assert received.count(b"HTTP/1.1 200 OK") == 3
+    assert b'"id":"b"' in received
 
 
 def test_a_client_that_goes_away_leaves_no_trace_but_a_line(service: LiveService) -> None:
