@@ -81,15 +81,8 @@ class Workplace:
         """A stack with what the fault needs. Raises NoEngine and NoClock."""
         engine = self.engine() if fault.has_programs else None
         with tempfile.TemporaryDirectory(prefix="rulegrade-faults-") as name:
-            there = Path(name)
-            clock = Clock(there / "clock") if fault.clock else None
-            is_redis = fault.clock == "redis"
-            with running_stack(
-                there,
-                engine=engine,
-                clock=None if is_redis else clock,
-                redis_clock=clock if is_redis else None,
-            ) as stack:
+            clock = Clock(Path(name) / "clock") if fault.has_clock else None
+            with running_stack(Path(name), engine=engine, clock=clock) as stack:
                 yield stack
 
 

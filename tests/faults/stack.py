@@ -37,10 +37,9 @@ class Stack:
         workers: int = 2,
         engine: PrivateEngine | None = None,
         clock: Clock | None = None,
-        redis_clock: Clock | None = None,
     ) -> None:
         self._directory = directory
-        self._engine, self._clock, self._redis_clock = engine, clock, redis_clock
+        self._engine, self._clock = engine, clock
         self._ports = [_free_port() for _ in range(2)]
         self.url = f"http://127.0.0.1:{self._ports[0]}"
         self.redis_url = f"redis://127.0.0.1:{self._ports[1]}/0"
@@ -59,7 +58,6 @@ class Stack:
                 *("--dir", str(self._directory), "--appendonly", "yes"),
                 *("--maxmemory-policy", "noeviction", "--logfile", "redis.log"),
             ],
-            env={**os.environ, **(self._redis_clock.env if self._redis_clock else {})},
         )
         _wait(self._pings, "redis")
         return process
@@ -112,11 +110,6 @@ class Stack:
     def clock(self) -> Clock:
         """The API's and the workers'."""
         return _there(self._clock)
-
-    @property
-    def redis_clock(self) -> Clock:
-        """That of Redis."""
-        return _there(self._redis_clock)
 
     @property
     def has_programs(self) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from tests.faults import processes, programs
 from tests.faults.clocks import jump
@@ -23,8 +22,8 @@ class Fault:
     """Error codes that items may end with: a failure of ours, said as such."""
     has_programs: bool = False
     """Whether the load has code in it, which takes an engine of the suite's own."""
-    clock: Literal["service", "redis"] | None = None
-    """Whose wall clock must be one that can jump."""
+    has_clock: bool = False
+    """Whether the wall clock of the service must be one that can jump."""
 
 
 NO_SANDBOX = frozenset({"sandbox_unavailable", "sandbox_failed"})
@@ -58,7 +57,11 @@ FAULTS = (
         may_fail=NO_SANDBOX,
     ),
     Fault("item that ends its worker", programs.poison, times=10, has_programs=True),
-    Fault("clock of the service jumps", jump("service"), times=8, briefly=4, clock="service",
-          has_programs=True),
-    Fault("clock of Redis jumps", jump("redis"), times=8, briefly=4, clock="redis"),
+    Fault(
+        "clock of API and workers jumps",
+        jump,
+        times=8,
+        has_programs=True,
+        has_clock=True,
+    ),
 )
