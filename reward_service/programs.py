@@ -104,7 +104,7 @@ class Programs:
 
     async def wait_until_well(self) -> None:
         """Return once programs can be run."""
-        while self.trouble is not None:
+        while self.trouble is not None:  # noqa: ASYNC110 - a slot cannot tell when it is replaced
             await asyncio.sleep(LOOK_S)
 
     async def score(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:

@@ -54,7 +54,7 @@ class ContainerOptions:
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    """EngineError for a refusal, and for an engine that is away, which the SDK tells as it hears."""
+    """EngineError for a refusal, and for an engine that is away."""
     try:
         yield
     except (DockerException, OSError) as error:

@@ -155,7 +155,7 @@ def private_engine() -> Iterator[PrivateEngine]:
         yield engine
 
 
-def _copy(chunks: Iterator[bytes], to: Any) -> None:
+def _copy(chunks: Any, to: Any) -> None:
     with (
         tarfile.open(fileobj=_Joined(chunks), mode="r|") as whole,
         tarfile.open(fileobj=to, mode="w") as part,

@@ -51,7 +51,8 @@ class Book:
 
 def batch(*, programs: bool = False) -> tuple[dict[str, Any], list[Expected]]:
     """Items of several kinds, each new, with what must become of them."""
-    items, rewards = [], []
+    items: list[dict[str, Any]] = []
+    rewards: list[Expected] = []
     for _ in range(ITEMS):
         is_right = random.random() < 0.5
         items.append(item(is_right, programs=programs))
@@ -99,9 +100,7 @@ def load_on(url: str, *, programs: bool = False) -> Iterator[Book]:
             sender.result()
 
 
-def send(
-    client: httpx.Client, book: Book, body: dict[str, Any], rewards: list[Expected]
-) -> None:
+def send(client: httpx.Client, book: Book, body: dict[str, Any], rewards: list[Expected]) -> None:
     """Ask until there is an answer or the deadline has passed, and enter what came."""
     headers = {"Idempotency-Key": uuid4().hex}
     began = time.monotonic()

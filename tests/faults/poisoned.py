@@ -28,6 +28,7 @@ def _dies_of_poison(work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaita
 
 
 if __name__ == "__main__":
-    Pool.apply = _dies_of_poison(Pool.apply)  # type: ignore[method-assign]
-    Programs.score = _dies_of_poison(Programs.score)  # type: ignore[method-assign]
+    os.environ.pop("LD_PRELOAD", None)  # a clock that jumps stands still in a process that forks
+    Pool.apply = _dies_of_poison(Pool.apply)  # type: ignore[method-assign, assignment]
+    Programs.score = _dies_of_poison(Programs.score)  # type: ignore[method-assign, assignment]
     sys.exit(run())

@@ -91,7 +91,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Break things under load.")
     parser.add_argument("--only", help="part of a fault's name")
     options = parser.parse_args()
-    chosen = [fault for fault in FAULTS if not options.only or options.only in fault.name]
+    chosen = [fault for fault in FAULTS if fault.times and (options.only or "") in fault.name]
     failed = 0
     print(COLUMNS + "|---|---|---|---|---|---|---|---|", flush=True)
     with ExitStack() as stack:

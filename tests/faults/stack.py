@@ -21,9 +21,9 @@ from tests.faults.engine import IMAGE, PrivateEngine
 
 T = TypeVar("T")
 LEASE_S = 1.0
-SLOTS = 2
+SLOTS = 1
 """Of each worker."""
-START_S = 120.0
+START_S = 300.0
 Process = subprocess.Popen[bytes]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tests.faults import processes, programs
 from tests.faults.clocks import jump
+from tests.faults.crowd import crowd
 from tests.faults.load import Book
 from tests.faults.stack import Stack
 
@@ -63,5 +64,18 @@ FAULTS = (
         times=8,
         has_programs=True,
         has_clock=True,
+    ),
+    Fault(
+        "10,000 requests at once for 60 s",
+        crowd(10_000, 60),
+        times=1,
+        briefly=0,
+        may_fail=frozenset({"deadline_exceeded"}),
+    ),
+    Fault(
+        "1,000 requests at once for 4 s",
+        crowd(1_000, 4),
+        times=0,
+        may_fail=frozenset({"deadline_exceeded"}),
     ),
 )
