@@ -105,7 +105,9 @@ class Batches:
     async def accept(self, batch: RewardRequest, *, key: str) -> BatchStatus:
         """Keep a batch and work on it from now on."""
         batch_id = uuid4().hex
-        state = _State(key, len(batch.items), await self._store.now_s(), trace=tracing.traceparent())
+        state = _State(
+            key, len(batch.items), await self._store.now_s(), trace=tracing.traceparent()
+        )
         request = zlib.compress(batch.model_dump_json(exclude_unset=True).encode(), 1)
         entries = {_entry(batch_id, "request"): request, _entry(batch_id, "state"): state.dump()}
         await self._store.put_many(entries, kept_s=self._kept_s)

@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     max_uploads_mb: Annotated[int, Field(ge=1)] = 256
     """MiB of request bodies being received at once, over all clients; beyond it 429. Lower it on
     a small machine; below `max_body_mb` the largest bodies never pass."""
+    max_requests: Annotated[int, Field(ge=1)] = 16_384
+    """Requests in hand at a time; beyond it 429, before anything is read. Each takes some 50 kB
+    beside its items. Raise it for more than two rollouts of single completions at once."""
     client_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """Seconds a client may take to send its headers, again to send its body, and again to read
     what fills its buffer. Raise it when trainers sit behind a slow link."""

@@ -23,6 +23,8 @@ T = TypeVar("T")
 LEASE_S = 1.0
 SLOTS = 1
 """Of each worker."""
+MAX_REQUESTS = 4_000
+"""Fewer than a crowd sends, so that some of it is refused."""
 START_S = 300.0
 Process = subprocess.Popen[bytes]
 
@@ -75,6 +77,7 @@ class Stack:
             "pool_workers": 1,
             "lease_s": LEASE_S,
             "cache_mb": 0,
+            "max_requests": MAX_REQUESTS,
         }
         env |= {f"RULEGRADE_{name.upper()}": str(value) for name, value in settings.items()}
         env |= {"DOCKER_HOST": self._engine.url} if self._engine else {}
@@ -115,6 +118,11 @@ class Stack:
     def has_programs(self) -> bool:
         """Whether code can be scored."""
         return self._engine is not None
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether the clock of API and workers can jump."""
+        return self._clock is not None
 
     def wait_until_swept(self) -> None:
         """Wait until there is a container for each slot, and none beside it."""
