@@ -62,7 +62,8 @@ class Settings(BaseSettings):
     a small machine; below `max_body_mb` the largest bodies never pass."""
     max_requests: Annotated[int, Field(ge=1)] = 16_384
     """Requests in hand at a time; beyond it 429, before anything is read. Each takes some 50 kB
-    beside its items. Raise it for more than two rollouts of single completions at once."""
+    and 3 ms of one core beside its items. Lower it where a core is too slow or too busy to answer
+    so many before their deadlines."""
     client_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """Seconds a client may take to send its headers, again to send its body, and again to read
     what fills its buffer. Raise it when trainers sit behind a slow link."""

@@ -23,7 +23,7 @@ T = TypeVar("T")
 LEASE_S = 1.0
 SLOTS = 1
 """Of each worker."""
-MAX_REQUESTS = 4_000
+MAX_REQUESTS = 1_000
 """Fewer than a crowd sends, so that some of it is refused."""
 START_S = 300.0
 Process = subprocess.Popen[bytes]
@@ -49,7 +49,11 @@ class Stack:
         self.redis = self.start_redis()
         self.workers = [self.start("worker") for _ in range(workers)]
         self.api = self.start("serve")
-        self.wait_until_ready()
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
 
     def start_redis(self) -> Process:
         """Redis with an append-only file, on the same port and data as before."""
