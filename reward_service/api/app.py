@@ -101,9 +101,7 @@ def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> Fa
     for kind in _REFUSED:
         app.add_exception_handler(kind, _refuse)
     app.add_middleware(Envelope, max_requests=settings.max_requests)
-    app.state.direct = Envelope(
-        Direct(app, _REFUSED, _refuse), max_requests=settings.max_requests
-    )
+    app.state.direct = Envelope(Direct(app, _REFUSED, _refuse), max_requests=settings.max_requests)
     return app
 
 

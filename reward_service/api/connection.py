@@ -106,7 +106,7 @@ class Connection(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Stop the clock of the head, and start that of the deadline: the request's task may have to
+        """Stop the clock of the head. That of the deadline runs from here: the request may have to
         wait for its turn on the event loop."""
         if self._is_told:
             self._is_told = False
