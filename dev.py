@@ -113,7 +113,7 @@ def _run_verb(options: argparse.Namespace, bin_dir: Path, rest: list[str]) -> in
     if options.verb == "setup":
         return 0
     if options.verb == "faults":
-        ensure_redis(TOOLS, log=LOG)
+        _prepare_for_faults(bin_dir)
         return _call(bin_dir / "python", "-m", "tests.faults.run", *rest)
     if options.verb == "demo":
         return _demo(options, bin_dir)
@@ -161,6 +161,7 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
         "local": lambda: ensure_host_can_run_programs(log=LOG),
         "redis": lambda: ensure_redis(TOOLS, log=LOG),
         "curl": lambda: ensure_program("curl", log=LOG),
+        "faketime": lambda: ensure_program("faketime", log=LOG),
         "trainer": lambda: ensure_trainer(bin_dir, log=LOG),
     }
     missing = {}
@@ -180,6 +181,17 @@ def _test(bin_dir: Path, pytest_arguments: list[str]) -> int:
         say(f"Skipped every test that needs {name}.\n{reason}")
     say("FAILED" if failed else "Passed")
     return int(failed != 0)
+
+
+def _prepare_for_faults(bin_dir: Path) -> None:
+    """Redis is a must; faults that need what else this machine lacks are skipped by name."""
+    ensure_redis(TOOLS, log=LOG)
+    try:
+        ensure_program("faketime", log=LOG)
+        ensure_engine(bin_dir, log=LOG)
+        _build_image(bin_dir)
+    except SetupError as error:
+        say(str(error))
 
 
 def _test_peers(bin_dir: Path, pytest_arguments: list[str]) -> int:

@@ -59,7 +59,7 @@ class _State:
     key: str
     count: int
     created: float
-    """Unix seconds, since another machine may go on with it."""
+    """On the store's clock, since another machine may go on with it."""
     status: BatchState = "running"
     answered: dict[str, int] = field(default_factory=dict)
     """How many results there are, by status."""
@@ -105,7 +105,9 @@ class Batches:
     async def accept(self, batch: RewardRequest, *, key: str) -> BatchStatus:
         """Keep a batch and work on it from now on."""
         batch_id = uuid4().hex
-        state = _State(key, len(batch.items), time.time(), trace=tracing.traceparent())
+        state = _State(
+            key, len(batch.items), await self._store.now_s(), trace=tracing.traceparent()
+        )
         request = zlib.compress(batch.model_dump_json(exclude_unset=True).encode(), 1)
         entries = {_entry(batch_id, "request"): request, _entry(batch_id, "state"): state.dump()}
         await self._store.put_many(entries, kept_s=self._kept_s)
@@ -185,7 +187,7 @@ class Batches:
         answered = await self._answered(batch_id)
         state.answered = dict(Counter(answered.values()))
         rest = [index for index in range(state.count) if index not in answered]
-        age_s = time.time() - state.created
+        age_s = await self._store.now_s() - state.created
         bind_contextvars(batch_id=batch_id, request_id=batch.request_id)
         if rest and age_s > batch.deadline_ms / 1000 + LEASE_S:
             state.status, state.message = "failed", "the queue did not take it before its deadline"

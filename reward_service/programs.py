@@ -32,6 +32,7 @@ from sandbox import (
 )
 
 RETRY_S = 5.0
+LOOK_S = 0.2
 
 log = structlog.get_logger()
 
@@ -100,6 +101,11 @@ class Programs:
                 self._why_down = str(error)
             self._tried.set()
             await asyncio.sleep(0 if self.is_up else RETRY_S)
+
+    async def wait_until_well(self) -> None:
+        """Return once programs can be run."""
+        while self.trouble is not None:  # noqa: ASYNC110 - a slot cannot tell when it is replaced
+            await asyncio.sleep(LOOK_S)
 
     async def score(self, evaluation: Evaluation, deadline: float) -> tuple[Outcome, float]:
         """Run and judge one completion's program, or run one for its output alone; the outcome,

@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     max_uploads_mb: Annotated[int, Field(ge=1)] = 256
     """MiB of request bodies being received at once, over all clients; beyond it 429. Lower it on
     a small machine; below `max_body_mb` the largest bodies never pass."""
+    max_requests: Annotated[int, Field(ge=1)] = 16_384
+    """Requests in hand at a time; beyond it 429, before anything is read. Each takes some 50 kB
+    and 3 ms of one core beside its items. Lower it where a core is too slow or too busy to answer
+    so many before their deadlines."""
     client_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """Seconds a client may take to send its headers, again to send its body, and again to read
     what fills its buffer. Raise it when trainers sit behind a slow link."""

@@ -47,16 +47,24 @@ class Worker:
         """Apply rules until the broker has no more leases; at most `limit` chunks at a time."""
         await self._serve("pool", self._apply, limit)
 
-    async def serve_sandbox(self, limit: int) -> None:
-        """Run programs until the broker has no more leases; at most `limit` at a time."""
-        await self._serve("sandbox", self._run, limit)
+    async def serve_sandbox(self, limit: int, *, is_alone: bool) -> None:
+        """Run programs until the broker has no more leases; at most `limit` at a time.
 
-    async def _serve(self, kind: str, work: Work, limit: int) -> None:
+        While none can be run, whoever is alone says so of each; others leave them in the queue.
+        """
+        gate = None if is_alone else self._programs.wait_until_well
+        await self._serve("sandbox", self._run, limit, gate)
+
+    async def _serve(
+        self, kind: str, work: Work, limit: int, gate: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         free = asyncio.Semaphore(limit)
         leases = self._broker.leases(kind)
         async with asyncio.TaskGroup() as group:
             while True:
                 await free.acquire()
+                if gate is not None:
+                    await gate()
                 if (lease := await anext(leases, None)) is None:
                     return
                 place = _Place(free, lease.job.items)

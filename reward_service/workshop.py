@@ -72,10 +72,10 @@ async def _serve(settings: Settings, worker: Worker, keeper: asyncio.Task[None] 
         if "pool" in kinds:
             group.create_task(worker.serve_pool(kinds["pool"]))
         if keeper is None:  # nobody else would tell that there is no sandbox
-            group.create_task(worker.serve_sandbox(settings.sandbox_slots))
+            group.create_task(worker.serve_sandbox(settings.sandbox_slots, is_alone=True))
         elif "sandbox" in kinds:
             await asyncio.wait((keeper,))
-            group.create_task(worker.serve_sandbox(kinds["sandbox"]))
+            group.create_task(worker.serve_sandbox(kinds["sandbox"], is_alone=False))
 
 
 def _has_sandbox(settings: Settings) -> bool:

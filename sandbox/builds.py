@@ -61,7 +61,7 @@ class Builds:
     async def claim(self, program: Program, deadline: float) -> AsyncIterator[Claim]:
         """Wait while somebody else builds `program`; then its build, or the right to build it.
 
-        `deadline` is in Unix seconds. Raises DeadlineExceeded.
+        `deadline` is on `time.monotonic()`. Raises DeadlineExceeded.
         """
         key = _key(program)
         if key is None:
@@ -98,7 +98,7 @@ class Builds:
 
     async def _wait(self, key: bytes, deadline: float) -> None:
         try:
-            async with asyncio.timeout(deadline - time.time()):
+            async with asyncio.timeout(deadline - time.monotonic()):
                 while (built := self._under_way.get(key)) is not None:
                     await built.wait()
         except TimeoutError:

@@ -7,17 +7,20 @@ is killed. docs/decisions/0003-sandbox.md has the figures.
 """
 
 import asyncio
+import logging
 import secrets
 import socket
 import struct
 
 from sandbox.base import MAX_LIMITS, SandboxUnavailable, SlotLost
-from sandbox.docker import ContainerOptions, Engine
+from sandbox.docker import ContainerOptions, Engine, EngineError
 from sandbox.images.build import image_tag
 from sandbox.levels import Level, level_of, require
 from sandbox.pooled import PooledSandbox, closed_unless_done
 from sandbox.seccomp import profile
 from sandbox.slot import AGENT_MEMORY_MB, AGENT_PIDS, AgentSlot
+
+log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
 """A container starts in 0.3 s on a quiet machine, and in seconds on one that starts many."""
@@ -56,6 +59,7 @@ class DockerSandbox(PooledSandbox):
         )
         self.holds_our_image = self._options.image in (image_tag("core"), image_tag("full"))
         self._engine: Engine | None = None
+        self._left: set[str] = set()
         self._limits = self._python = "unknown"
 
     def isolation(self) -> dict[str, str]:
@@ -84,17 +88,19 @@ class DockerSandbox(PooledSandbox):
         engine = self._engine
         if engine is None:
             raise SandboxUnavailable("the sandbox is closed")
-        container = await asyncio.to_thread(engine.create, self._options)
+        await self._sweep(engine)
+        name = f"rulegrade-sandbox-{secrets.token_hex(8)}"
 
         async def remove() -> None:
             stream.close()
-            await asyncio.to_thread(engine.remove, container)
+            await self._remove(engine, name)
 
         stream = AttachedStream()
         slot = AgentSlot(stream, remove)
         async with closed_unless_done(slot):
-            await stream.open(await asyncio.to_thread(engine.attach, container))
-            await asyncio.to_thread(engine.start, container)
+            await asyncio.to_thread(engine.create, name, self._options)
+            await stream.open(await asyncio.to_thread(engine.attach, name))
+            await asyncio.to_thread(engine.start, name)
             try:
                 hello = await slot.greet(within_s=START_TIMEOUT_S)
             except SlotLost as error:
@@ -115,6 +121,19 @@ class DockerSandbox(PooledSandbox):
     @property
     def _runtime(self) -> str:
         return self._options.runtime or "of the engine's choice"
+
+    async def _remove(self, engine: Engine, name: str) -> None:
+        """Remove a container, later if the engine is away."""
+        try:
+            await asyncio.to_thread(engine.remove, name)
+        except EngineError as error:
+            log.warning("a container will be removed later: %s", error)
+            self._left.add(name)
+
+    async def _sweep(self, engine: Engine) -> None:
+        for name in tuple(self._left):
+            await asyncio.to_thread(engine.remove, name)
+            self._left.discard(name)
 
 
 class AttachedStream:

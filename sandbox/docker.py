@@ -9,7 +9,7 @@ import socket
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -52,8 +52,22 @@ class ContainerOptions:
     apparmor: str | None = None
 
 
+@contextmanager
+def _answering() -> Iterator[None]:
+    """EngineError for a refusal, and for an engine that is away."""
+    try:
+        yield
+    except (DockerException, OSError) as error:
+        reason = error.explanation if isinstance(error, APIError) else error
+        raise EngineError(f"the container engine: {reason}") from error
+
+
 class Engine:
-    """A connection to the engine that `DOCKER_HOST` points to, else to the local socket."""
+    """A connection to the engine that `DOCKER_HOST` points to, else to the local socket.
+
+    Containers go by names that the caller gives, so that one can be removed whose creation was
+    not answered. What asks the engine raises EngineError.
+    """
 
     def __init__(self) -> None:
         try:
@@ -85,10 +99,11 @@ class Engine:
 
     def has_image(self, tag: str) -> bool:
         """Whether the image is there already."""
-        try:
-            self._api.inspect_image(tag)  # type: ignore[no-untyped-call]
-        except ImageNotFound:
-            return False
+        with _answering():
+            try:
+                self._api.inspect_image(tag)  # type: ignore[no-untyped-call]
+            except ImageNotFound:
+                return False
         return True
 
     def pull(self, tag: str) -> None:
@@ -137,31 +152,32 @@ class Engine:
 
     def remove_leftovers(self, owner: str) -> None:
         """Remove what killed services left: all of the same owner, and anybody's if long dead."""
-        for container in self._api.containers(all=True, filters={"label": LABEL}):
+        with _answering():
+            found = self._api.containers(all=True, filters={"label": LABEL})
+        for container in found:
             is_ours = container["Labels"][LABEL] == owner
             is_dead = container["State"] in ("created", "exited", "dead")
             if is_ours or (is_dead and container["Created"] < time.time() - LEFT_AFTER_S):
                 self.remove(container["Id"])
 
-    def create(self, options: ContainerOptions) -> str:
-        """Create a locked-down container and return its id."""
-        try:
-            made = self._api.create_container(
-                options.image,
-                user="10000:10000",
-                stdin_open=True,
-                hostname="box",
-                network_disabled=True,
-                labels={LABEL: options.owner},
-                host_config=self._host_config(options),
-            )
-        except ImageNotFound as error:
-            raise SandboxUnavailable(
-                f"the image {options.image} is missing; `rulegrade sandbox build` makes it"
-            ) from error
-        except APIError as error:
-            raise EngineError(f"the engine made no container: {error.explanation}") from error
-        return str(made["Id"])
+    def create(self, name: str, options: ContainerOptions) -> None:
+        """Create a locked-down container."""
+        with _answering():
+            try:
+                self._api.create_container(
+                    options.image,
+                    name=name,
+                    user="10000:10000",
+                    stdin_open=True,
+                    hostname="box",
+                    network_disabled=True,
+                    labels={LABEL: options.owner},
+                    host_config=self._host_config(options),
+                )
+            except ImageNotFound as error:
+                raise SandboxUnavailable(
+                    f"the image {options.image} is missing; `rulegrade sandbox build` makes it"
+                ) from error
 
     def _host_config(self, options: ContainerOptions) -> dict[str, Any]:
         config: dict[str, Any] = self._api.create_host_config(
@@ -190,11 +206,12 @@ class Engine:
         # When the service dies its connection closes, then stdin, then the agent ends.
         return config
 
-    def attach(self, container: str) -> socket.socket:
+    def attach(self, name: str) -> socket.socket:
         """A socket to the standard streams of a container that was not yet started."""
-        raw: Any = self._api.attach_socket(
-            container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        )
+        with _answering():
+            raw: Any = self._api.attach_socket(
+                name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            )
         # The SDK's objects close their socket when they are collected: keep a copy of our own.
         theirs: socket.socket = raw._sock
         connection = theirs.dup()
@@ -202,22 +219,21 @@ class Engine:
         theirs.close()
         return connection
 
-    def start(self, container: str) -> None:
-        """Start a container, or raise EngineError."""
-        try:
-            self._api.start(container)
-        except APIError as error:
-            raise EngineError(f"a container did not start: {error.explanation}") from error
+    def start(self, name: str) -> None:
+        """Start a container."""
+        with _answering():
+            self._api.start(name)
 
-    def remove(self, container: str) -> None:
+    def remove(self, name: str) -> None:
         """Kill and remove; no error if it is gone or going."""
-        try:
-            self._api.remove_container(container, force=True)
-        except NotFound:
-            return
-        except APIError as error:
-            if error.status_code != 409:  # its removal is under way
-                raise EngineError(str(error)) from error
+        with _answering():
+            try:
+                self._api.remove_container(name, force=True)
+            except NotFound:
+                return
+            except APIError as error:
+                if error.status_code != 409:  # its removal is under way
+                    raise
 
     def close(self) -> None:
         """Drop the connections."""

@@ -30,7 +30,7 @@ CHECKER_LIMITS = Limits(cpu_s=5.0, wall_s=30.0, memory_mb=512)
 async def judge(pool: SlotPool, submission: Submission, *, deadline: float) -> Judgement:
     """Judge on one slot; when that dies under a test, go on from this test on another slot.
 
-    `deadline` is in Unix seconds. Raises SlotLost when a second slot died, too, and
+    `deadline` is on `time.monotonic()`. Raises SlotLost when a second slot died, too, and
     DeadlineExceeded.
     """
     if submission.test_code is not None:

@@ -236,7 +236,7 @@ class SlotPool:
     ) -> AsyncIterator[Session]:
         """A slot for `program`, with `is_alone` while no other slot of this pool runs anything.
 
-        `deadline` is in Unix seconds. Raises DeadlineExceeded if no slot is free in time.
+        `deadline` is on `time.monotonic()`. Raises DeadlineExceeded if no slot is free in time.
         """
         async with AsyncExitStack() as stack:
             claim = await stack.enter_async_context(self.builds.claim(program, deadline))
@@ -294,7 +294,7 @@ class SlotPool:
             raise SandboxUnavailable(trouble)
         self._waiting += 1
         try:
-            async with asyncio.timeout(deadline - time.time()):
+            async with asyncio.timeout(deadline - time.monotonic()):
                 while not (slot := await self._idle.get()).is_usable:
                     self._retire(slot)
         except TimeoutError:

@@ -2,6 +2,7 @@
 What every sandbox is, whatever its slots are made of: a pool of checked slots, and what runs on it.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -75,13 +76,14 @@ class PooledSandbox(ABC):
 
     async def judge(self, submission: Submission, *, deadline: float) -> Judgement:
         """Compile and test a submission. Raises SandboxError; `deadline` is in Unix seconds."""
-        return await judge(self._running_pool(), submission, deadline=deadline)
+        return await judge(self._running_pool(), submission, deadline=_monotonic(deadline))
 
     async def run(
         self, program: Program, stdin: bytes = b"", limits: Limits | None = None, *, deadline: float
     ) -> Run:
         """Compile and run one program. Raises SandboxError; `deadline` is in Unix seconds."""
         pool = self._running_pool()
+        deadline = _monotonic(deadline)
         try:
             return await _run_once(pool, program, stdin, limits or Limits(), deadline)
         except SlotLost:
@@ -132,6 +134,11 @@ class PooledSandbox(ABC):
         except (SlotLost, DeadlineExceeded) as error:
             raise SandboxUnavailable(f"a slot is up but cannot run programs: {error}") from error
         return slot
+
+
+def _monotonic(deadline: float) -> float:
+    """Unix seconds on `time.monotonic()`, where all below counts, so that no jump ends a run."""
+    return time.monotonic() + deadline - time.time()
 
 
 @asynccontextmanager

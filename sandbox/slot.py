@@ -106,7 +106,7 @@ class AgentSlot:
 
     async def greet(self, *, within_s: float) -> frames.Header:
         """The agent's first frame; SlotLost if it does not come."""
-        patience = time.time() + within_s
+        patience = time.monotonic() + within_s
         return (await self._guarded(self._receive(), patience, deadline=math.inf))[0]
 
     async def compile(
@@ -224,7 +224,7 @@ class AgentSlot:
         *,
         runs: int = 1,
     ) -> tuple[frames.Header, list[bytes]]:
-        left_s = deadline - time.time()
+        left_s = deadline - time.monotonic()
         if left_s <= DEADLINE_MARGIN_S:
             raise DeadlineExceeded("no time was left to run a program")
         order["limits"] = asdict(limits)
@@ -237,7 +237,7 @@ class AgentSlot:
             order["loads"] = [load for load, _ in unsent]
             blobs = [*(blob for _, blobs in unsent for blob in blobs), *blobs]
         longest_s = runs * frames.longest_wall_s(limits.wall_s)
-        patience = min(deadline, time.time() + longest_s + REPLY_GRACE_S)
+        patience = min(deadline, time.monotonic() + longest_s + REPLY_GRACE_S)
         facts, outputs = await self._guarded(self._exchange(order, blobs), patience, deadline)
         if "error" in facts:
             self._is_in_step = False
@@ -258,7 +258,7 @@ class AgentSlot:
         """Await an exchange; whatever ends it early leaves the slot unusable."""
         self._is_in_step = False
         try:
-            async with asyncio.timeout(patience - time.time()):
+            async with asyncio.timeout(patience - time.monotonic()):
                 result = await exchange
         except TimeoutError:
             if patience < deadline:

@@ -100,8 +100,8 @@ def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> Fa
         app.include_router(router)
     for kind in _REFUSED:
         app.add_exception_handler(kind, _refuse)
-    app.add_middleware(Envelope)
-    app.state.direct = Envelope(Direct(app, _REFUSED, _refuse))
+    app.add_middleware(Envelope, max_requests=settings.max_requests)
+    app.state.direct = Envelope(Direct(app, _REFUSED, _refuse), max_requests=settings.max_requests)
     return app
 
 

@@ -8,6 +8,7 @@ what it has of a header until it has all of it.
 
 import asyncio
 import re
+import time
 from http import HTTPStatus
 from typing import ClassVar
 from uuid import uuid4
@@ -105,7 +106,8 @@ class Connection(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Stop the clock."""
+        """Stop the clock of the head. That of the deadline runs from here: the request may have to
+        wait for its turn on the event loop."""
         if self._is_told:
             self._is_told = False
             return
@@ -114,6 +116,7 @@ class Connection(HttpToolsProtocol):
         if self._headers_due:
             self._headers_due.cancel()
             self._headers_due = None
+        self.scope["state"]["received"] = time.monotonic()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

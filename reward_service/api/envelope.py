@@ -15,19 +15,26 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reward_service import tracing
-from reward_service.api.refusals import Refusal
-from reward_service.telemetry import REQUEST_SECONDS
+from reward_service.api.refusals import Refusal, from_overload
+from reward_service.errors import Overloaded
+from reward_service.telemetry import REJECTED, REQUEST_SECONDS
 
 PROBES = ("/livez", "/readyz", "/metrics")
 Log = structlog.stdlib.BoundLogger
+CROWDED = from_overload(Overloaded("too many requests are in hand", retry_after_s=5.0))
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class Envelope:
-    """Pure ASGI middleware; sits outside routing, so that 404 and 500 get an id and a line too."""
+    """Pure ASGI middleware; sits outside routing, so that 404 and 500 get an id and a line too.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Beyond `max_requests` in hand it refuses before anything is read; never probes.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_requests: int) -> None:
         self._app = app
+        self._max_requests = max_requests
+        self._in_hand = 0
         self._log: Log = structlog.stdlib.get_logger("reward_service.api").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,9 +42,10 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        received = time.monotonic()
         request_id = _request_id(scope)
-        scope.setdefault("state", {}).update(received=received, request_id=request_id)
+        state = scope.setdefault("state", {})
+        received: float = state.setdefault("received", time.monotonic())
+        state["request_id"] = request_id
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -50,8 +58,11 @@ class Envelope:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         _describe(scope, request_id)
+        self._in_hand += 1
         try:
-            await self._app(scope, receive, send_with_id)
+            is_one_too_many = self._in_hand > self._max_requests and scope["path"] not in PROBES
+            app = _refuse if is_one_too_many else self._app
+            await app(scope, receive, send_with_id)
         except Exception as error:  # the last resort: a bug of ours must not cost the caller its id
             _log_bug(self._log, error)
             if status:
@@ -59,7 +70,13 @@ class Envelope:
             refusal = Refusal(500, "internal_error", "A bug of the service; its log has the id.")
             await refusal.response(request_id)(scope, receive, send_with_id)
         finally:
+            self._in_hand -= 1
             _log_request(self._log, scope, status, time.monotonic() - received)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    REJECTED.labels(CROWDED.code).inc()
+    await CROWDED.response(scope["state"]["request_id"])(scope, receive, send)
 
 
 def _request_id(scope: Scope) -> str:

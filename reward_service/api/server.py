@@ -9,6 +9,7 @@ process ends instead of serving without it, and a supervisor starts it anew.
 import asyncio
 import contextlib
 import gc
+import resource
 import signal
 import socket
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,7 @@ def serve(settings: Settings) -> None:
     keys = load_keys(settings)
     Labels(settings.data_sources)  # refused here, and not when the engine has started
     configure_logging(settings.log_level, settings.log_format)
+    _allow_many_connections()
     with (
         tracing(settings, "rulegrade-api"),
         bind(settings, settings.port, "port") as listener,
@@ -125,6 +127,14 @@ def bind(settings: Settings, port: int, name: str) -> socket.socket:
             f"Choose another with --{name.replace('_', '-')} or RULEGRADE_{name.upper()}."
         ) from error
     return listener
+
+
+def _allow_many_connections() -> None:
+    """Take as many file descriptors as the machine gives; 1,024 is a common first limit, and each
+    waiting client holds one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # where `hard` is no number, as on macOS
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _bracketed(host: str) -> str:

@@ -17,6 +17,10 @@ class Store(Protocol):
         """Whether other processes see it, and it outlives this one."""
         ...
 
+    async def now_s(self) -> float:
+        """A clock that all who see this store share."""
+        ...
+
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Those of the keys that hold something."""
         ...

@@ -28,6 +28,10 @@ class MemoryStore:
         self._sets: dict[str, set[str]] = {}
         self._bytes = 0
 
+    async def now_s(self) -> float:
+        """The clock of this process, which nobody sets."""
+        return time.monotonic()
+
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Those of the keys that hold something."""
         found = {key: self._find(key) for key in keys}

@@ -7,7 +7,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
-from reward_service.broker.redis_connection import Keys, call, call_all
+from reward_service.broker.redis_connection import Keys, call, call_all, server_time_s
 from reward_service.errors import BrokerError, Overloaded
 
 
@@ -19,6 +19,11 @@ class RedisStore:
     def __init__(self, client: "Redis", keys: Keys) -> None:
         self._client = client
         self._name = keys.stored
+
+    async def now_s(self) -> float:
+        """Redis's clock."""
+        async with _told():
+            return await server_time_s(self._client)
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Those of the keys that hold something."""

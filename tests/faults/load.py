@@ -23,6 +23,11 @@ ITEMS = 24
 DEADLINE_S = 120.0
 FOR_THE_MOMENT = {409, 429, 503}
 MATH, FORMAT = [{"name": "math"}], [{"name": "format"}]
+SUM = [{"input": "1 2\n", "output": "3\n"}, {"input": "40 2\n", "output": "42\n"}]
+CODE = [{"name": "code", "params": {"tests": SUM}}]
+
+Expected = float | str
+"""The reward that an item must get, or the code of the error that it must end with."""
 
 _serial = itertools.count()
 
@@ -38,31 +43,44 @@ class Book:
     """Error codes of items without a reward."""
     lost: list[str] = field(default_factory=list)
     """Requests that had no answer by their deadline."""
+    notes: list[str] = field(default_factory=list)
+    """What else a fault has to tell."""
     slowest_s: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def batch() -> tuple[dict[str, Any], list[float]]:
-    """Items of several kinds, each new, with the rewards that they must get."""
-    items, rewards = [], []
+def batch(*, programs: bool = False) -> tuple[dict[str, Any], list[Expected]]:
+    """Items of several kinds, each new, with what must become of them."""
+    items: list[dict[str, Any]] = []
+    rewards: list[Expected] = []
     for _ in range(ITEMS):
-        number = next(_serial)
         is_right = random.random() < 0.5
-        if number % 3:
-            answer = number if is_right else number + 1
-            item = {"ground_truth": str(number), "verifiers": MATH}
-            text = f"<think>{number}</think> \\boxed{{\\frac{{{2 * answer}}}{{2}}}}"
-        else:
-            item = {"verifiers": FORMAT}
-            text = f"<think>{number}, and so on.</think><answer>{number}</answer>"
-            text = text if is_right else text.replace("</think>", "")
-        items.append({"id": str(number), "completion": text, **item})
+        items.append(item(is_right, programs=programs))
         rewards.append(float(is_right))
     return {"items": items, "deadline_ms": int(DEADLINE_S * 1000)}, rewards
 
 
+def item(is_right: bool, *, programs: bool = False) -> dict[str, Any]:
+    """A new item: mathematics, format or, with `programs`, code in one of six."""
+    number = next(_serial)
+    match number % 6:
+        case 0 if programs:
+            task: dict[str, Any] = {"verifiers": CODE}
+            sum_of = "a + b" if is_right else "a - b"
+            text = f"```python\na, b = map(int, input().split())\nprint({sum_of})  # {number}\n```"
+        case 0 | 3:
+            task = {"verifiers": FORMAT}
+            text = f"<think>{number}, and so on.</think><answer>{number}</answer>"
+            text = text if is_right else text.replace("</think>", "")
+        case _:
+            task = {"ground_truth": str(number), "verifiers": MATH}
+            answer = number if is_right else number + 1
+            text = f"<think>{number}</think> \\boxed{{\\frac{{{2 * answer}}}{{2}}}}"
+    return {"id": str(number), "completion": text, **task}
+
+
 @contextmanager
-def load_on(url: str) -> Iterator[Book]:
+def load_on(url: str, *, programs: bool = False) -> Iterator[Book]:
     """Send batches to `url` while the block runs; all are answered when it ends."""
     book = Book()
     stop = threading.Event()
@@ -70,7 +88,7 @@ def load_on(url: str) -> Iterator[Book]:
     def send_for_ever() -> None:
         with httpx.Client(base_url=url, timeout=DEADLINE_S) as client:
             while not stop.is_set():
-                _send(client, book)
+                send(client, book, *batch(programs=programs))
 
     with ThreadPoolExecutor(SENDERS) as pool:
         senders = [pool.submit(send_for_ever) for _ in range(SENDERS)]
@@ -82,8 +100,8 @@ def load_on(url: str) -> Iterator[Book]:
             sender.result()
 
 
-def _send(client: httpx.Client, book: Book) -> None:
-    body, rewards = batch()
+def send(client: httpx.Client, book: Book, body: dict[str, Any], rewards: list[Expected]) -> None:
+    """Ask until there is an answer or the deadline has passed, and enter what came."""
     headers = {"Idempotency-Key": uuid4().hex}
     began = time.monotonic()
     answer = None
@@ -101,12 +119,13 @@ def _send(client: httpx.Client, book: Book) -> None:
             raise AssertionError(f"{response.status_code} {response.text[:500]}")
     with book.lock:
         book.slowest_s = max(book.slowest_s, time.monotonic() - began)
-        _enter(book, body, rewards, answer)
+        enter(book, body, rewards, answer)
 
 
-def _enter(
-    book: Book, body: dict[str, Any], rewards: list[float], answer: dict[str, Any] | None
+def enter(
+    book: Book, body: dict[str, Any], rewards: list[Expected], answer: dict[str, Any] | None
 ) -> None:
+    """Compare an answer with what must be in it; without one the request is lost."""
     if answer is None:
         book.lost.append(body["items"][0]["id"])
         return
@@ -116,6 +135,8 @@ def _enter(
     for result, reward in zip(answer["results"], rewards, strict=True):
         book.answered += 1
         if result["reward"] is None:
-            book.unscored.append(str((result["error"] or {}).get("code")))
+            code = str((result["error"] or {}).get("code"))
+            if code != reward:
+                book.unscored.append(code)
         elif result["reward"] != reward:
             book.wrong.append(result["id"])

@@ -11,21 +11,37 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import redis
 
+from tests.faults.clock import Clock
+from tests.faults.engine import IMAGE, PrivateEngine
+
+T = TypeVar("T")
 LEASE_S = 1.0
-START_S = 120.0
+SLOTS = 1
+"""Of each worker."""
+MAX_REQUESTS = 1_000
+"""Fewer than a crowd sends, so that some of it is refused."""
+START_S = 300.0
 Process = subprocess.Popen[bytes]
 
 
 class Stack:
     """`redis`, `api` and `workers` are processes; whoever kills one starts it again."""
 
-    def __init__(self, directory: Path, *, workers: int = 2) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        workers: int = 2,
+        engine: PrivateEngine | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._directory = directory
+        self._engine, self._clock = engine, clock
         self._ports = [_free_port() for _ in range(2)]
         self.url = f"http://127.0.0.1:{self._ports[0]}"
         self.redis_url = f"redis://127.0.0.1:{self._ports[1]}/0"
@@ -33,7 +49,11 @@ class Stack:
         self.redis = self.start_redis()
         self.workers = [self.start("worker") for _ in range(workers)]
         self.api = self.start("serve")
-        self.wait_until_ready()
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
 
     def start_redis(self) -> Process:
         """Redis with an append-only file, on the same port and data as before."""
@@ -43,7 +63,7 @@ class Stack:
                 *(program, "--port", str(self._ports[1]), "--bind", "127.0.0.1", "--save", ""),
                 *("--dir", str(self._directory), "--appendonly", "yes"),
                 *("--maxmemory-policy", "noeviction", "--logfile", "redis.log"),
-            ]
+            ],
         )
         _wait(self._pings, "redis")
         return process
@@ -55,15 +75,20 @@ class Stack:
             "redis_url": self.redis_url,
             "port": self._ports[0],
             "probe_port": 0,
-            "sandbox_backend": "off",
+            "sandbox_backend": "docker" if self._engine else "off",
+            "sandbox_image": IMAGE,
+            "sandbox_slots": SLOTS,
             "pool_workers": 1,
             "lease_s": LEASE_S,
             "cache_mb": 0,
+            "max_requests": MAX_REQUESTS,
         }
         env |= {f"RULEGRADE_{name.upper()}": str(value) for name, value in settings.items()}
+        env |= {"DOCKER_HOST": self._engine.url} if self._engine else {}
+        env |= self._clock.env if self._clock else {}
         log = (self._directory / f"{verb}.log").open("ab")
         with log:
-            command = [sys.executable, "-m", "reward_service", verb]
+            command = [sys.executable, "-m", "tests.faults.poisoned", verb]
             return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
     def wait_until_ready(self) -> None:
@@ -76,6 +101,37 @@ class Stack:
         self.workers[place].send_signal(number)
         self.workers[place].wait(timeout=60)
         self.workers[place] = self.start("worker")
+
+    def revive_workers(self) -> None:
+        """Start another worker in the place of each that has died."""
+        for place, worker in enumerate(self.workers):
+            if worker.poll() is not None:
+                self.workers[place] = self.start("worker")
+
+    @property
+    def engine(self) -> PrivateEngine:
+        """Where the containers are; only a stack with programs has one."""
+        return _there(self._engine)
+
+    @property
+    def clock(self) -> Clock:
+        """The API's and the workers'."""
+        return _there(self._clock)
+
+    @property
+    def has_programs(self) -> bool:
+        """Whether code can be scored."""
+        return self._engine is not None
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether the clock of API and workers can jump."""
+        return self._clock is not None
+
+    def wait_until_swept(self) -> None:
+        """Wait until there is a container for each slot, and none beside it."""
+        slots = SLOTS * len(self.workers)
+        _wait(lambda: len(self.engine.containers()) == slots, "the number of containers")
 
     def close(self) -> None:
         """End everything."""
@@ -120,6 +176,12 @@ def _wait(is_done: Any, what: str) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{what} did not come up")
         time.sleep(0.1)
+
+
+def _there(part: T | None) -> T:
+    if part is None:
+        raise LookupError("this stack was started without it")
+    return part
 
 
 def _free_port() -> int:

@@ -1,15 +1,13 @@
 """The faults: what is broken under load, how often, and how long until it is whole again."""
 
-import random
-import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from tests.faults import processes, programs
+from tests.faults.clocks import jump
+from tests.faults.crowd import crowd
+from tests.faults.load import Book
 from tests.faults.stack import Stack
-
-OOM_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,83 +15,68 @@ class Fault:
     """`strike` breaks something and mends it; `times` in the long form, `briefly` in tests."""
 
     name: str
-    strike: Callable[[Stack], None]
+    strike: Callable[[Stack, Book], None]
     times: int
     briefly: int = 1
     pause_s: float = 1.0
     may_fail: frozenset[str] = frozenset()
     """Error codes that items may end with: a failure of ours, said as such."""
+    has_programs: bool = False
+    """Whether the load has code in it, which takes an engine of the suite's own."""
+    has_clock: bool = False
+    """Whether the wall clock of the service must be one that can jump."""
 
 
-def kill_a_worker(stack: Stack) -> None:
-    stack.kill_worker()
-
-
-def stop_a_worker(stack: Stack) -> None:
-    stack.kill_worker(signal.SIGTERM)
-
-
-def kill_all_workers(stack: Stack) -> None:
-    for worker in stack.workers:
-        worker.kill()
-    time.sleep(3)
-    for place, worker in enumerate(stack.workers):
-        worker.wait()
-        stack.workers[place] = stack.start("worker")
-
-
-def kill_the_api(stack: Stack) -> None:
-    stack.api.kill()
-    stack.api.wait()
-    stack.api = stack.start("serve")
-    stack.wait_until_ready()
-
-
-def kill_redis(stack: Stack) -> None:
-    stack.redis.kill()
-    stack.redis.wait()
-    time.sleep(random.uniform(0, 2))
-    stack.redis = stack.start_redis()
-
-
-def _pause_redis(seconds: float) -> Callable[[Stack], None]:
-    def pause(stack: Stack) -> None:
-        stack.redis.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        stack.redis.send_signal(signal.SIGCONT)
-
-    return pause
-
-
-def fill_redis(stack: Stack) -> None:
-    used = int(stack.admin.info("memory")["used_memory"])
-    stack.admin.config_set("maxmemory", used + 65_536)
-    time.sleep(OOM_S)
-    stack.admin.config_set("maxmemory", 0)
-
-
-def forget_everything(stack: Stack) -> None:
-    stack.admin.flushall()
-
-
-def deliver_twice(stack: Stack) -> None:
-    """Put a copy of every job that is queued beside it, and none of a copy."""
-    for key in stack.admin.scan_iter("*queue:*"):
-        jobs: Any = stack.admin.xrange(key)
-        for _, fields in jobs:
-            if b"copy" not in fields:
-                stack.admin.xadd(key, fields | {b"copy": b"1"})
-
+NO_SANDBOX = frozenset({"sandbox_unavailable", "sandbox_failed"})
+TOO_BUSY = frozenset({"deadline_exceeded", "verifier_timeout"})
 
 FAULTS = (
-    Fault("worker killed", kill_a_worker, times=20, briefly=3, pause_s=3),
-    Fault("worker told to stop", stop_a_worker, times=10, briefly=1),
-    Fault("all workers killed, back after 3 s", kill_all_workers, times=5, pause_s=3),
-    Fault("API killed", kill_the_api, times=20, pause_s=2),
-    Fault("Redis killed, append-only file", kill_redis, times=10, briefly=2, pause_s=2),
-    Fault("Redis paused for 5 s", _pause_redis(5), times=3),
-    Fault("Redis paused for 30 s", _pause_redis(30), times=1, briefly=0),
-    Fault("Redis out of memory for 5 s", fill_redis, times=3),
-    Fault("Redis emptied", forget_everything, times=5),
-    Fault("jobs delivered twice", deliver_twice, times=200, briefly=20, pause_s=0.05),
+    Fault("worker killed", processes.kill_a_worker, times=20, briefly=3, pause_s=3),
+    Fault("worker told to stop", processes.stop_a_worker, times=10),
+    Fault("all workers killed, back after 3 s", processes.kill_all_workers, times=5, pause_s=3),
+    Fault("API killed", processes.kill_the_api, times=20, pause_s=2),
+    Fault("Redis killed, append-only file", processes.kill_redis, times=10, briefly=2, pause_s=2),
+    Fault("Redis paused for 5 s", processes.pause_redis(5), times=3),
+    Fault("Redis paused for 30 s", processes.pause_redis(30), times=1, briefly=0),
+    Fault("Redis out of memory for 5 s", processes.fill_redis, times=3),
+    Fault("Redis emptied", processes.forget_everything, times=5),
+    Fault("jobs delivered twice", processes.deliver_twice, times=200, briefly=20, pause_s=0.05),
+    Fault(
+        "sandbox container killed",
+        programs.kill_a_container,
+        times=50,
+        briefly=3,
+        pause_s=2,
+        has_programs=True,
+        may_fail=NO_SANDBOX,
+    ),
+    Fault(
+        "container engine restarted",
+        programs.restart_the_engine,
+        times=5,
+        pause_s=3,
+        has_programs=True,
+        may_fail=NO_SANDBOX,
+    ),
+    Fault("item that ends its worker", programs.poison, times=10, has_programs=True),
+    Fault(
+        "clock of API and workers jumps",
+        jump,
+        times=8,
+        has_programs=True,
+        has_clock=True,
+    ),
+    Fault(
+        "10,000 requests at once for 60 s",
+        crowd(10_000, 60),
+        times=1,
+        briefly=0,
+        may_fail=TOO_BUSY,
+    ),
+    Fault(
+        "1,000 requests at once for 4 s",
+        crowd(1_000, 4),
+        times=0,
+        may_fail=TOO_BUSY,
+    ),
 )

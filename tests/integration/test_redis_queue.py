@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import redis.asyncio
 
-from reward_service.broker.base import Job
+from reward_service.broker.base import Job, Lease
 from reward_service.broker.redis_streams import RedisBroker
 from reward_service.errors import BrokerError
 from tests.contract.number_jobs import GIVEN_UP, LONG, redis_broker
@@ -87,6 +87,35 @@ async def test_a_part_under_which_workers_die_is_given_up_alone(redis_url: str) 
                 working.cancel()
     assert await asking == Counter([1, GIVEN_UP, 4])
     assert deaths == 4  # once in its chunk, then three times alone
+
+
+async def test_who_is_beside_a_killer_is_not_given_up_with_it(redis_url: str) -> None:
+    queue = uuid4().hex
+    poison, innocent = 13, 2
+
+    async def die_of_poison(worker: Numbers) -> None:
+        """Two jobs at a time; the poison is quick, the innocent job takes longer."""
+
+        async def square_slowly(lease: Lease[int]) -> None:
+            await asyncio.sleep(LEASE_S / 5)
+            await worker.reply(lease, 0, lease.job.payload[0] ** 2)
+            await worker.finish(lease)
+
+        async with asyncio.TaskGroup() as group:
+            async for lease in worker.leases("square"):
+                if lease.job.payload == [poison]:
+                    raise ChildProcessError
+                group.create_task(square_slowly(lease))
+
+    async with redis_broker(redis_url, generation=queue, lease_s=LEASE_S) as caller:
+        asking = asyncio.create_task(collect(caller, jobs_of([innocent], [poison])))
+        while not asking.done():
+            async with redis_broker(redis_url, generation=queue, lease_s=LEASE_S) as worker:
+                working = asyncio.create_task(die_of_poison(worker))
+                await asyncio.wait((asking, working), return_when=asyncio.FIRST_COMPLETED)
+                working.cancel()
+                await asyncio.gather(working, return_exceptions=True)
+    assert await asking == Counter([innocent**2, GIVEN_UP])
 
 
 async def test_jobs_that_redis_forgot_are_sent_again(redis_url: str) -> None:

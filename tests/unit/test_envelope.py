@@ -1,5 +1,6 @@
 """The envelope around every request, around an app with a bug."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ async def test_a_bug_is_answered_in_the_usual_shape_and_quotes_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("error", "json")
-    async with client(Envelope(buggy)) as service:
+    async with client(Envelope(buggy, max_requests=1)) as service:
         answer = await service.get("/", headers={"X-Request-Id": "r1"})
     assert answer.status_code == 500
     assert (answer.json()["code"], answer.json()["request_id"]) == ("internal_error", "r1")
@@ -57,7 +58,7 @@ async def test_a_bug_is_answered_in_the_usual_shape_and_quotes_nothing(
 
 async def test_half_an_answer_is_never_completed() -> None:
     configure_logging("error", "json")
-    async with client(Envelope(buggy_half_way)) as service:
+    async with client(Envelope(buggy_half_way, max_requests=1)) as service:
         with pytest.raises(ValueError, match="secret"):  # the server closes the connection
             await service.get("/")
 
@@ -66,9 +67,29 @@ async def test_ids_do_not_run_from_one_request_into_the_next(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info", "json")
-    async with client(Envelope(PlainTextResponse("fine"))) as service:
+    async with client(Envelope(PlainTextResponse("fine"), max_requests=1)) as service:
         for given in ("a", "b"):
             await service.get("/", headers={"X-Request-Id": given})
     events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     answered = [e["request_id"] for e in events if e["event"] == "request_answered"]
     assert answered == ["a", "b"]
+
+
+async def test_one_request_too_many_is_refused_at_once_and_probes_are_not() -> None:
+    entered, let_go = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/v1/rewards":
+            entered.set()
+            await let_go.wait()
+        await PlainTextResponse("fine")(scope, receive, send)
+
+    async with client(Envelope(slow, max_requests=1)) as service, asyncio.TaskGroup() as group:
+        first = group.create_task(service.post("/v1/rewards"))
+        await entered.wait()
+        refused = await service.post("/v1/rewards")
+        probed = await service.get("/livez")
+        let_go.set()
+    assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert (probed.status_code, (await first).status_code) == (200, 200)
