@@ -62,7 +62,9 @@ class PrivateEngine:
         flags += ["--iptables=false", "--ip6tables=false", "--ip-masq=false"]
         (there / "pid").unlink(missing_ok=True)  # the next one may have the dead one's number
         with (there / "log").open("ab") as log:
-            process = subprocess.Popen(["dockerd", *flags], stdout=log, stderr=log)
+            # In a network of its own: one without a bridge takes down the machine's.
+            command = ["unshare", "--net", "dockerd", *flags]
+            process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + START_S
         while not self._answers():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -145,7 +147,7 @@ class PrivateEngine:
 @contextmanager
 def private_engine() -> Iterator[PrivateEngine]:
     """An engine that holds the image and ends with the block. Raises NoEngine."""
-    if os.geteuid() != 0 or not shutil.which("dockerd"):
+    if os.geteuid() != 0 or not (shutil.which("dockerd") and shutil.which("unshare")):
         raise NoEngine("an engine of one's own takes root and the program dockerd")
     with closing(PrivateEngine(Path(tempfile.mkdtemp(prefix="rulegrade-engine-")))) as engine:
         try:
