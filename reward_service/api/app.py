@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from reward_service import __version__, tracing
 from reward_service.api.body import MEGABYTE, Intake
 from reward_service.api.direct import METHOD, PATH, Direct
-from reward_service.api.envelope import PROBES, Envelope
+from reward_service.api.envelope import PROBES, Crowd, Envelope
 from reward_service.api.kept import kept
 from reward_service.api.keys import ApiKey
 from reward_service.api.metrics import metrics
@@ -100,8 +100,9 @@ def create_app(settings: Settings, engine: Engine, keys: Sequence[ApiKey]) -> Fa
         app.include_router(router)
     for kind in _REFUSED:
         app.add_exception_handler(kind, _refuse)
-    app.add_middleware(Envelope, max_requests=settings.max_requests)
-    app.state.direct = Envelope(Direct(app, _REFUSED, _refuse), max_requests=settings.max_requests)
+    crowd = Crowd(settings.max_requests)
+    app.add_middleware(Envelope, crowd=crowd)
+    app.state.direct = Envelope(Direct(app, _REFUSED, _refuse), crowd=crowd)
     return app
 
 

@@ -10,6 +10,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,16 +26,23 @@ CROWDED = from_overload(Overloaded("too many requests are in hand", retry_after_
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
+@dataclass(slots=True)
+class Crowd:
+    """Requests in hand, on whichever way through the service."""
+
+    most: int
+    in_hand: int = 0
+
+
 class Envelope:
     """Pure ASGI middleware; sits outside routing, so that 404 and 500 get an id and a line too.
 
-    Beyond `max_requests` in hand it refuses before anything is read; never probes.
+    Beyond the `crowd` that may be in hand it refuses before anything is read; never probes.
     """
 
-    def __init__(self, app: ASGIApp, *, max_requests: int) -> None:
+    def __init__(self, app: ASGIApp, *, crowd: Crowd) -> None:
         self._app = app
-        self._max_requests = max_requests
-        self._in_hand = 0
+        self._crowd = crowd
         self._log: Log = structlog.stdlib.get_logger("reward_service.api").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,9 +66,10 @@ class Envelope:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         _describe(scope, request_id)
-        self._in_hand += 1
+        crowd = self._crowd
+        crowd.in_hand += 1
         try:
-            is_one_too_many = self._in_hand > self._max_requests and scope["path"] not in PROBES
+            is_one_too_many = crowd.in_hand > crowd.most and scope["path"] not in PROBES
             app = _refuse if is_one_too_many else self._app
             await app(scope, receive, send_with_id)
         except Exception as error:  # the last resort: a bug of ours must not cost the caller its id
@@ -70,7 +79,7 @@ class Envelope:
             refusal = Refusal(500, "internal_error", "A bug of the service; its log has the id.")
             await refusal.response(request_id)(scope, receive, send_with_id)
         finally:
-            self._in_hand -= 1
+            crowd.in_hand -= 1
             _log_request(self._log, scope, status, time.monotonic() - received)
 
 

@@ -11,7 +11,7 @@ import structlog
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from reward_service.api.envelope import Envelope
+from reward_service.api.envelope import Crowd, Envelope
 from reward_service.telemetry import configure_logging
 
 
@@ -41,7 +41,7 @@ async def test_a_bug_is_answered_in_the_usual_shape_and_quotes_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("error", "json")
-    async with client(Envelope(buggy, max_requests=1)) as service:
+    async with client(Envelope(buggy, crowd=Crowd(1))) as service:
         answer = await service.get("/", headers={"X-Request-Id": "r1"})
     assert answer.status_code == 500
     assert (answer.json()["code"], answer.json()["request_id"]) == ("internal_error", "r1")
@@ -58,7 +58,7 @@ async def test_a_bug_is_answered_in_the_usual_shape_and_quotes_nothing(
 
 async def test_half_an_answer_is_never_completed() -> None:
     configure_logging("error", "json")
-    async with client(Envelope(buggy_half_way, max_requests=1)) as service:
+    async with client(Envelope(buggy_half_way, crowd=Crowd(1))) as service:
         with pytest.raises(ValueError, match="secret"):  # the server closes the connection
             await service.get("/")
 
@@ -67,7 +67,7 @@ async def test_ids_do_not_run_from_one_request_into_the_next(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info", "json")
-    async with client(Envelope(PlainTextResponse("fine"), max_requests=1)) as service:
+    async with client(Envelope(PlainTextResponse("fine"), crowd=Crowd(1))) as service:
         for given in ("a", "b"):
             await service.get("/", headers={"X-Request-Id": given})
     events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
@@ -84,7 +84,7 @@ async def test_one_request_too_many_is_refused_at_once_and_probes_are_not() -> N
             await let_go.wait()
         await PlainTextResponse("fine")(scope, receive, send)
 
-    async with client(Envelope(slow, max_requests=1)) as service, asyncio.TaskGroup() as group:
+    async with client(Envelope(slow, crowd=Crowd(1))) as service, asyncio.TaskGroup() as group:
         first = group.create_task(service.post("/v1/rewards"))
         await entered.wait()
         refused = await service.post("/v1/rewards")
