@@ -1,16 +1,10 @@
 """
-A slot seen from the service: orders go to the agent, facts come back, and become a `Run` here.
-
-What the agent says is believed as a measurement, never as a verdict: it lives next to hostile code.
+A slot seen from the service: orders go to the agent, and facts come back.
 """
 
 import asyncio
 import contextlib
-import errno
 import math
-import os
-import re
-import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -27,13 +21,13 @@ from sandbox.base import (
     Program,
     Roles,
     Run,
-    RunStopped,
     SandboxError,
     Side,
     SlotLost,
     Status,
 )
 from sandbox.builds import MAX_BUILD_BYTES
+from sandbox.facts import lacks_program, pair_of, run_of, runs_of
 from sandbox.languages import Language, file_names, language_named
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
@@ -53,21 +47,9 @@ DEADLINE_MARGIN_S = 0.2
 SOURCE_MODE = 0o444
 PROGRAM_MODE = 0o555
 
-_OUT_OF_MEMORY = re.compile(
-    rb"^MemoryError\b|std::bad_alloc|java\.lang\.OutOfMemoryError|JavaScript heap out of memory|"
-    rb"runtime: out of memory|memory allocation of \d+ bytes failed|\(NoMemoryError\)|"
-    rb"^Out of memory|not enough memory",
-    re.MULTILINE,
-)
-"""What the runtimes of all languages say last. Saying it falsely gains a program nothing."""
 
 _SIDES: tuple[Side, ...] = ("program", "judge")
 """In the order in which they are loaded."""
-
-_STREAMS = ("stdout", "stderr", "result")
-"""Of every run, in this order; its files come behind."""
-
-_NO_PROGRAM = f"exec: {os.strerror(errno.ENOENT)}"
 
 
 class Stream(Protocol):
@@ -142,7 +124,7 @@ class AgentSlot:
             self._unsent[side] = order, blobs
             return Run(Status.OK)
         facts, outputs = await self._order(order, blobs, limits, deadline)
-        run = _run(facts["program"], outputs, limits)
+        run = run_of(facts["program"], outputs, limits)
         if run.was_starved or run.status is Status.OK:
             return run
         return replace(run, status=Status.COMPILE_ERROR, stderr=run.stderr or _why(run))
@@ -171,7 +153,7 @@ class AgentSlot:
         }
         blobs = (*inputs, *files.values())
         facts, outputs = await self._order(order, blobs, limits, deadline, runs=len(inputs))
-        return _runs(facts, outputs, limits)
+        return runs_of(facts, outputs, limits, most=len(inputs))
 
     async def run_pair(
         self,
@@ -195,7 +177,7 @@ class AgentSlot:
             "judge_limits": asdict(JUDGE_LIMITS),
         }
         facts, outputs = await self._order(order, (stdin, *files.values()), limits, deadline)
-        return _pair(facts, outputs, limits)
+        return pair_of(facts, outputs, limits)
 
     def _program(self, side: Side) -> Program:
         if side not in self._loaded:
@@ -243,7 +225,7 @@ class AgentSlot:
             self._is_in_step = False
             raise SlotLost(f"the agent failed: {facts['error']}")
         for side, command in (("program", order["command"]), ("judge", order.get("judge"))):
-            if command and _lacks_program(facts.get(side), command["argv"][0]):
+            if command and lacks_program(facts.get(side), command["argv"][0]):
                 raise LanguageMissing(
                     f"the sandbox lacks {command['argv'][0]}, which this language needs"
                 )
@@ -320,101 +302,8 @@ def _role(name: str | None, argument: str = "") -> dict[str, str] | None:
     return None if name is None else {"name": name, "argument": argument}
 
 
-def _lacks_program(facts: frames.Header | None, name: str) -> bool:
-    return facts is not None and facts["setup_error"] == _NO_PROGRAM and name.startswith("/")
-
-
 def _assignments(env: dict[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in env.items()]
-
-
-def _run(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
-    try:
-        wait_status = facts["wait_status"]
-        code = None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
-        stdout, stderr, result, *contents = outputs
-        run = Run(
-            Status.OK,
-            stdout,
-            stderr,
-            exit_code=code if code is not None and code >= 0 else None,
-            signal=-code if code is not None and code < 0 else None,
-            cpu_ms=round(float(facts["cpu_ms"]), 1),
-            wall_ms=round(float(facts["wall_ms"]), 1),
-            memory_kb=int(facts["memory_kb"]),
-            result=result,
-            was_starved=_was_starved(facts),
-            files=dict(zip(facts["files"], contents, strict=True)),
-            most_processes=int(facts["most_processes"]),
-            was_survived=bool(facts["is_survived"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise SlotLost(f"the agent's report cannot be read: {error!r}") from error
-    return replace(run, status=_status(facts, run, limits))
-
-
-def _runs(facts: frames.Header, outputs: list[bytes], limits: Limits) -> list[Run]:
-    """Those that ended; RunStopped if none did."""
-    ended: list[Run] = []
-    try:
-        for program in [facts["program"], *facts.get("more", ())]:
-            own = len(_STREAMS) + len(program["files"])
-            ended.append(_run(program, outputs[:own], limits))
-            outputs = outputs[own:]
-    except RunStopped:
-        if not ended:
-            raise
-    except (KeyError, TypeError) as error:
-        raise SlotLost(f"the agent's report cannot be read: {error!r}") from error
-    return ended
-
-
-def _pair(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Pair:
-    try:
-        program, judge = facts["program"], facts["judge"]
-        return Pair(
-            _run(program, outputs[: len(_STREAMS)], limits),
-            _run(judge, outputs[len(_STREAMS) :], JUDGE_LIMITS),
-        )
-    except (KeyError, TypeError) as error:
-        raise SlotLost(f"the agent's report cannot be read: {error!r}") from error
-
-
-def _was_starved(facts: frames.Header) -> bool:
-    """Whether it spent most of its time with work to do and no CPU to do it on."""
-    wanted_ms = facts["cpu_ms"] + facts["waited_for_cpu_ms"]
-    return facts["killed_for"] == "wall" and bool(wanted_ms > facts["wall_ms"] / 2)
-
-
-def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:
-    match facts["killed_for"]:
-        case "deadline":
-            raise DeadlineExceeded("a run was not over at the deadline")
-        case "stop":
-            raise RunStopped("the run was stopped")
-        case "output":
-            return Status.OUTPUT_LIMIT_EXCEEDED
-        case "memory":
-            return Status.MEMORY_LIMIT_EXCEEDED
-        case "cpu" | "wall":
-            return Status.TIME_LIMIT_EXCEEDED
-        case "partner":
-            return Status.OK
-    if facts["has_oversized_file"]:
-        return Status.OUTPUT_LIMIT_EXCEEDED
-    if facts["setup_error"] is not None:
-        if not facts["setup_error"].startswith("exec"):
-            raise SlotLost(f"no jail could be built: {facts['setup_error']}")
-        return Status.RUNTIME_ERROR  # what was built is no program, or too large for any memory
-    if run.cpu_ms > limits.cpu_s * 1e3 or run.signal == signal.SIGXCPU:
-        return Status.TIME_LIMIT_EXCEEDED
-    if run.memory_kb > limits.memory_mb * 1024:
-        return Status.MEMORY_LIMIT_EXCEEDED
-    if run.exit_code == 0:
-        return Status.OK
-    if facts["oom_kills"] or _OUT_OF_MEMORY.search(run.stderr[-4096:]):
-        return Status.MEMORY_LIMIT_EXCEEDED
-    return Status.RUNTIME_ERROR
 
 
 def _why(run: Run) -> bytes:
