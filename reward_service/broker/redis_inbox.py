@@ -32,6 +32,7 @@ from reward_service.broker.redis_connection import (
 )
 from reward_service.broker.redis_held import GROUP, Held, reply_to, settle
 from reward_service.broker.redis_members import Member, announce, withdraw
+from reward_service.broker.redis_suspects import Suspects
 from reward_service.broker.redis_texts import SharedTexts
 from reward_service.telemetry import GIVEN_UP, REDELIVERED
 
@@ -76,12 +77,7 @@ class Inbox(Generic[P, R]):
         self._finished: set[str] = set()
         self._texts = SharedTexts(client, keys)
         self._wake = asyncio.Event()
-        self._at_work: set[str] = set()
-        self._suspects: set[str] = set()
-        """Jobs on their last try."""
-        self._alone: str | None = None
-        """The suspect whose turn it is."""
-        self._has_moved = asyncio.Event()
+        self._suspects = Suspects()
 
     async def start(self) -> None:
         """Join the queue. RedisError when it is out of reach."""
@@ -105,7 +101,7 @@ class Inbox(Generic[P, R]):
                 reclaimed = self._reclaimed[kind]
                 found = reclaimed.popleft() if reclaimed else await self._read(kind)
                 if found is not None and (held := await self._hold(kind, found)) is not None:
-                    await self._turn(held.lease.token)
+                    await self._suspects.turn(held.lease.token)
                     yield held.lease
         finally:
             self._served.discard(kind)
@@ -122,11 +118,7 @@ class Inbox(Generic[P, R]):
 
     def finish(self, lease: Lease[P]) -> None:
         """Give the lease back."""
-        self._at_work.discard(lease.token)
-        self._suspects.discard(lease.token)
-        if self._alone == lease.token:
-            self._alone = None
-        self._has_moved.set()
+        self._suspects.leave(lease.token)
         self._finished.add(lease.token)
         self._wake.set()
 
@@ -204,23 +196,6 @@ class Inbox(Generic[P, R]):
             origins=from_json(fields.get(b"origins", b"[]")),
             trace=fields.get(b"trace", b"").decode(),
         )
-
-    async def _turn(self, token: str) -> None:
-        """Wait until a job may be worked on: one on its last try alone, or it would be given up
-        for the fault of another."""
-        if token in self._suspects:
-            while self._alone is not None:
-                await self._movement()
-            self._alone = token
-            while self._at_work:
-                await self._movement()
-        while self._alone not in (None, token):
-            await self._movement()
-        self._at_work.add(token)
-
-    async def _movement(self) -> None:
-        self._has_moved.clear()
-        await self._has_moved.wait()
 
     # results out
 
