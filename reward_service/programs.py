@@ -7,7 +7,7 @@ is answered with `sandbox_unavailable`, never with a number.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -17,7 +17,7 @@ from reward_service.chunks import Evaluation, time_left
 from reward_service.errors import InfraError, SandboxDown
 from reward_service.run_schemas import RunSpec
 from reward_service.runs import EXECUTE, facts_of, limits_of, program_of, spec_of, stdin_of
-from reward_service.telemetry import COMPILATIONS, COMPILATIONS_REUSED
+from reward_service.telemetry import COMPILATIONS, COMPILATIONS_REUSED, KILLS
 from reward_service.verdicts import Failure, Outcome, Ran, Score
 from reward_service.verifiers.apply import crashed, verifier_of
 from reward_service.verifiers.code import Code
@@ -140,6 +140,7 @@ class Programs:
         with tracing.span(f"judge {code.language}", tests=len(submission.tests)):
             judgement = await sandbox.judge(submission, deadline=_unix(deadline))
             tracing.describe({"rulegrade.verdict": judgement.verdict.value})
+        _count_kills(test.verdict.value for test in judgement.tests)
         self._count_compilations(sandbox)
         return code.score(judgement), sum(test.wall_ms for test in judgement.tests) / 1000
 
@@ -151,6 +152,7 @@ class Programs:
         with tracing.span(f"run {spec.language}"):
             run = await sandbox.run(program, stdin, limits, deadline=_unix(deadline))
             tracing.describe({"rulegrade.verdict": run.status.value})
+        _count_kills([run.status.value])
         self._count_compilations(sandbox)
         return Ran(facts_of(run)), run.wall_ms / 1000
 
@@ -195,6 +197,13 @@ class Programs:
             if self._sandbox is not None and self.is_up:
                 return self._sandbox
         raise SandboxDown(self._why_down)
+
+
+def _count_kills(verdicts: Iterable[str]) -> None:
+    for verdict in verdicts:
+        limit, _, rest = verdict.partition("_")
+        if rest == "limit_exceeded":
+            KILLS.labels(limit).inc()
 
 
 def _unavailable(language: str) -> Failure:

@@ -61,6 +61,9 @@ COMPILATIONS = Counter("rulegrade_compilations", "Times that a compiler ran on a
 COMPILATIONS_REUSED = Counter(
     "rulegrade_compilations_reused", "Times that a compiler had run on the same program before"
 )
+KILLS = Counter("rulegrade_sandbox_kills", "Runs of programs that went over a limit", ["reason"])
+for _limit in ("time", "memory", "output"):
+    KILLS.labels(_limit)
 
 
 def _add_ids(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

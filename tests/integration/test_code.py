@@ -120,6 +120,14 @@ def test_a_program_that_comes_again_is_not_compiled_again_and_the_figures_say_so
     assert [service.metric(name) for name in figures] == [before[0] + 1, before[1] + 1]
 
 
+def test_a_program_over_a_limit_is_counted_by_the_limit(service: LiveService) -> None:
+    name = 'rulegrade_sandbox_kills_total{reason="time"}'
+    before = service.metric(name)
+    limits = {"limits": {"cpu_s": 0.2, "wall_s": 5.0}}
+    found = component(service, fenced("while True: pass"), SUM | limits)
+    assert (found["verdict"], service.metric(name)) == ("time_limit_exceeded", before + 1)
+
+
 def test_details_count_the_tests_and_show_where_it_failed(service: LiveService) -> None:
     found = component(service, fenced(PARTLY), SUM)
     assert (found["details"]["passed"], found["details"]["total"]) == (1, 2)
