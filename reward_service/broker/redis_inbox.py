@@ -100,8 +100,8 @@ class Inbox(Generic[P, R]):
             while self._is_open:
                 reclaimed = self._reclaimed[kind]
                 found = reclaimed.popleft() if reclaimed else await self._read(kind)
-                if found is not None and (held := await self._hold(kind, found)) is not None:
-                    await self._suspects.turn(held.lease.token)
+                held = None if found is None else await self._hold(kind, found)
+                if held is not None and await self._has_turn(kind, held):
                     yield held.lease
         finally:
             self._served.discard(kind)
@@ -196,6 +196,24 @@ class Inbox(Generic[P, R]):
             origins=from_json(fields.get(b"origins", b"[]")),
             trace=fields.get(b"trace", b"").decode(),
         )
+
+    async def _has_turn(self, kind: str, held: Held[P]) -> bool:
+        """Wait for a lease's turn; False if Redis is away, and the lease comes back later."""
+        token = held.lease.token
+        await self._suspects.turn(token)
+        try:
+            if token in self._suspects:
+                await self._set_deliveries(kind, held.entry, MAX_DELIVERIES)
+        except AWAY:
+            self._suspects.leave(token)
+            self._held.pop(token, None)
+            return False
+        return True
+
+    async def _set_deliveries(self, kind: str, entry: bytes, count: int) -> None:
+        """Say how often an entry was worked on: waiting for its turn is no try."""
+        words = (self._keys.queue(kind), GROUP, self._name, 0, entry, "RETRYCOUNT", count, "JUSTID")
+        await call(self._client, "XCLAIM", *words, parse_justid=True)
 
     # results out
 
@@ -332,6 +350,7 @@ class Inbox(Generic[P, R]):
             del self._held[held.lease.token]
             if deliveries == MAX_DELIVERIES:
                 self._suspects.add(held.lease.token)
+                await self._set_deliveries(kind, entry, MAX_DELIVERIES - 1)
             self._reclaimed[kind].append(found)
 
     async def _cut_up(self, held: Held[P], fields: Mapping[bytes, bytes]) -> None:

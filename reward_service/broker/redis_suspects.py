@@ -18,6 +18,10 @@ class Suspects:
         """The suspect whose turn it is."""
         self._has_moved = asyncio.Event()
 
+    def __contains__(self, token: str) -> bool:
+        """Whether this one is on its last try."""
+        return token in self._suspects
+
     def add(self, token: str) -> None:
         """This one is on its last try."""
         self._suspects.add(token)
