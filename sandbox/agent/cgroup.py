@@ -32,6 +32,7 @@ class Meter:
         self._pids = _File((_V2 if self._is_v2 else _V1_PIDS) / "pids.current")
         self._oom = _File(memory / ("memory.events" if self._is_v2 else "memory.oom_control"))
         self._oom_kills_before = 0
+        self.oom_kills()  # those of before are no run's: on a host the cgroup may be an old one
         self.name = "cgroup v2" if self._is_v2 else "cgroup v1"
 
     def cpu_ms(self) -> float:
