@@ -5,7 +5,7 @@ Runs count in the order of the tests, whatever the order in which they end; one 
 made unnecessary is stopped and forgotten. So no verdict depends on how many slots were free.
 
 Tests that are over in no time cost as much to order as to run. So several of them are ordered at
-once: never more than have ended so far, so that little is in vain when one of them fails.
+once: never more than twice as many as have ended so far, so that little is in vain when one fails.
 """
 
 import asyncio
@@ -143,7 +143,7 @@ class TestRuns:
         if self._slowest_ms > QUICK_MS:
             return 1
         fair_share = -(-unopened // self._workers)
-        return max(1, min(MAX_AT_ONCE, self._count, fair_share))
+        return max(1, min(MAX_AT_ONCE, 2 * self._count, fair_share))
 
     def _open(self) -> Iterator[int]:
         """Tests to begin, in order."""

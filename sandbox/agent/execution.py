@@ -9,18 +9,20 @@ import time
 
 from sandbox.agent import frames
 from sandbox.agent.cgroup import Meter, waited_for_cpu_ms
-from sandbox.agent.jailed import JailedRun, JailError
+from sandbox.agent.jail import KILL_GRACE_S, JailError
+from sandbox.agent.jailed import JailedRun
 from sandbox.agent.tree import used_below
 from sandbox.agent.tree_meter import TreeMeter
 
 TICK_MS = 20
 """How often CPU time and memory are looked at: a page-faulting program takes about 20 MB a tick."""
 
+UNHEARD_MS = 3
+"""What a run says so soon is read when it has ended, as most have by then, or has to wait: to be
+woken for it costs as much as to read it."""
+
 JAIL_CPU_MS = 10.0
 """CPU time that building and ending a jail costs this container, at most; not the program's."""
-
-KILL_GRACE_S = 15.0
-"""A killed process tree is gone well within this; if not, the container is unusable."""
 
 JUDGE_CPU_S = 5.0
 JUDGE_MEMORY_MB = 128
@@ -30,14 +32,21 @@ SERVICE_FD = 0
 
 
 class Baseline:
-    """What the container had used before a run was started."""
+    """What the container had used before the first run of an order was started.
+
+    Between one run and the next all is as it was before, but for the CPU time.
+    """
 
     def __init__(self, meter: Meter | TreeMeter) -> None:
         self._meter = meter
-        self._cpu = meter.cpu_ms()
-        self._own_cpu = time.process_time()
         self._memory = meter.memory_kb()
         self._processes = meter.processes()
+        self.start_clock()
+
+    def start_clock(self) -> None:
+        """A run begins."""
+        self._cpu = self._meter.cpu_ms()
+        self._own_cpu = time.process_time()
 
     def cpu_ms(self, jails: int) -> float:
         """CPU time of all that ran since, without this process and without building jails."""
@@ -82,23 +91,29 @@ class Execution:
         self._limits = limits
         self._deadline_s = deadline_s
         self._before = before
-        self._judge_init = 0 if judge is None else judge.init_pid
+        self._judge_init = 0 if judge is None else judge.jail.init_pid
         self._next_look = time.monotonic() + TICK_MS / 1e3
 
     def finish(self, agents: set[int]) -> None:
         """Watch until every process of every jail is gone; then the runs' facts are complete."""
         poll = select.poll()
-        owners = {fd: jail for jail in self._jails for fd in jail.fds()}
-        for fd in owners:
+        owners = {fd: jail for jail in self._jails for fd in jail.ends()}
+        for fd in (*owners, SERVICE_FD):
             poll.register(fd, select.POLLIN)
-        poll.register(SERVICE_FD, select.POLLIN)
-        while not all(jail.is_gone for jail in self._jails):
-            for fd, event in poll.poll(TICK_MS):
+        is_listening = False
+        while not all(jail.is_over for jail in self._jails):
+            for fd, event in poll.poll(TICK_MS if is_listening else UNHEARD_MS):
                 if fd == SERVICE_FD:
                     self._hear_service(event)
                     poll.modify(SERVICE_FD, 0)
                 elif not owners[fd].take(fd):
                     poll.unregister(fd)
+            if not (is_listening or all(jail.has_ended for jail in self._jails)):
+                is_listening = True
+                outputs = {fd: jail for jail in self._jails for fd in jail.outputs()}
+                for fd in outputs:
+                    poll.register(fd, select.POLLIN)
+                owners |= outputs
             self._enforce(agents)
         self._settle()
 
@@ -123,7 +138,7 @@ class Execution:
             self._enforce_limits(agents)
         for jail in self._jails:
             is_late = jail.elapsed_s() - jail.facts.wall_ms / 1e3 > KILL_GRACE_S
-            if is_late and not jail.is_gone and jail not in running:
+            if is_late and not jail.is_over and jail not in running:
                 raise JailError("a killed run did not go away")
 
     def _goes_on(self, judge: JailedRun) -> bool:

@@ -1,8 +1,8 @@
 /*
  * What a run may ask of the kernel: a seccomp filter that refuses what is listed here.
  *
- * The list is searched by halves. The kernel tries a filter that is installed on every system call
- * there is, so a plain list of this length would cost each run a tenth of a millisecond.
+ * What has a rule is searched by halves. The kernel tries a filter that is installed on every system
+ * call there is, so a plain list of this length would cost each run a tenth of a millisecond.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -14,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int denied[] = {
+static const int denied[] = {
     /* namespaces and mounts: the way to a larger attack surface */
     SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_fsopen,
     SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_open_tree, SYS_move_mount, SYS_mount_setattr,
@@ -41,7 +42,7 @@ static int denied[] = {
     SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_syslog,
     /* the scheduler and the clock */
     SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr, SYS_settimeofday,
-    SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex,
+    SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex, SYS_ioprio_set,
 #ifdef SYS_iopl
     SYS_iopl, SYS_ioperm, SYS_modify_ldt, SYS_inotify_init,
 #endif
@@ -63,6 +64,7 @@ static int denied[] = {
 #define SKIP_UNLESS(value, count) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, count)
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
 #define DENY(code) RETURN(SECCOMP_RET_ERRNO | (code))
+#define ALLOW RETURN(SECCOMP_RET_ALLOW)
 
 static const struct sock_filter head[] = {
     LOAD(offsetof(struct seccomp_data, arch)),
@@ -71,20 +73,50 @@ static const struct sock_filter head[] = {
     LOAD_NR,
     BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
     RETURN(SECCOMP_RET_KILL_PROCESS), /* x32 */
-    /* its flags are behind a pointer; libc falls back to clone */
-    SKIP_UNLESS(SYS_clone3, 1), DENY(ENOSYS),
-    SKIP_UNLESS(SYS_clone, 4), LOAD_ARG(0),
-    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1), DENY(EPERM), LOAD_NR,
-    /* only its own limits: init and its siblings run under the same user */
-    SKIP_UNLESS(SYS_prlimit64, 4), LOAD_ARG(0),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0), DENY(EPERM), LOAD_NR,
-    SKIP_UNLESS(SYS_ioctl, 5), LOAD_ARG(1), /* typing into a terminal */
-    SKIP_UNLESS(TIOCSTI, 1), DENY(EPERM), SKIP_UNLESS(TIOCLINUX, 1), DENY(EPERM), LOAD_NR,
 };
 
-enum { DENIED = sizeof denied / sizeof *denied, HEAD = sizeof head / sizeof *head };
+/* its flags are behind a pointer; libc falls back to clone */
+static const struct sock_filter on_clone3[] = {DENY(ENOSYS)};
 
-static struct sock_filter filter[HEAD + 4 * DENIED];
+static const struct sock_filter on_clone[] = {
+    LOAD_ARG(0), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1), DENY(EPERM), ALLOW,
+};
+
+/* only its own limits: init and its siblings run under the same user */
+static const struct sock_filter on_prlimit[] = {LOAD_ARG(0), SKIP_UNLESS(0, 1), ALLOW, DENY(EPERM)};
+
+/* what is done to init, the next run in its jail would inherit */
+static const struct sock_filter on_setaffinity[] = {
+    LOAD_ARG(0), SKIP_UNLESS(1, 1), DENY(EPERM), ALLOW,
+};
+static const struct sock_filter on_setpriority[] = {
+    LOAD_ARG(0), SKIP_UNLESS(PRIO_USER, 1), DENY(EPERM),
+    LOAD_ARG(1), SKIP_UNLESS(1, 1), DENY(EPERM), ALLOW,
+};
+
+/* typing into a terminal */
+static const struct sock_filter on_ioctl[] = {
+    LOAD_ARG(1), SKIP_UNLESS(TIOCSTI, 1), DENY(EPERM), SKIP_UNLESS(TIOCLINUX, 1), DENY(EPERM), ALLOW,
+};
+
+static const struct sock_filter on_denied[] = {DENY(EPERM)};
+
+struct rule {
+    int number;
+    const struct sock_filter *code; /* returns in every case */
+    unsigned short length;
+};
+
+#define RULE(number, code) {number, code, sizeof code / sizeof *code}
+#define COUNT(array) (sizeof array / sizeof *array)
+
+static struct rule rules[COUNT(denied) + 6] = {
+    RULE(SYS_clone3, on_clone3),   RULE(SYS_clone, on_clone),
+    RULE(SYS_prlimit64, on_prlimit), RULE(SYS_sched_setaffinity, on_setaffinity),
+    RULE(SYS_setpriority, on_setpriority), RULE(SYS_ioctl, on_ioctl),
+};
+
+static struct sock_filter filter[COUNT(head) + 10 * COUNT(rules)];
 static unsigned short filter_length;
 
 static struct sock_filter *emit(struct sock_filter instruction) {
@@ -92,34 +124,37 @@ static struct sock_filter *emit(struct sock_filter instruction) {
     return &filter[filter_length++];
 }
 
-static void emit_search(const int *numbers, size_t count) {
+static void emit_search(const struct rule *found, size_t count) {
     if (count <= 4) {
         for (size_t i = 0; i < count; i++) {
-            emit((struct sock_filter)SKIP_UNLESS(numbers[i], 1));
-            emit((struct sock_filter)DENY(EPERM));
+            emit((struct sock_filter)SKIP_UNLESS(found[i].number, found[i].length));
+            for (size_t k = 0; k < found[i].length; k++) emit(found[i].code[k]);
         }
-        emit((struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
+        emit((struct sock_filter)ALLOW);
         return;
     }
     size_t half = count / 2;
-    struct sock_filter middle = BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t)numbers[half], 0, 0);
-    struct sock_filter *branch = emit(middle);
+    uint32_t number = (uint32_t)found[half].number;
+    struct sock_filter *branch =
+        emit((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, number, 0, 0));
     unsigned short start = filter_length;
-    emit_search(numbers, half);
-    branch->jt = (uint8_t)(filter_length - start); /* below 256: half of some 80 numbers */
-    emit_search(numbers + half, count - half);
+    emit_search(found, half);
+    branch->jt = (uint8_t)(filter_length - start); /* below 256: half of some 90 rules */
+    emit_search(found + half, count - half);
 }
 
 static int by_number(const void *a, const void *b) {
-    return *(const int *)a - *(const int *)b;
+    return ((const struct rule *)a)->number - ((const struct rule *)b)->number;
 }
 
 /* Once, before any run. */
 static void prepare_filter(void) {
     filter_length = 0;
-    for (size_t i = 0; i < HEAD; i++) emit(head[i]);
-    qsort(denied, DENIED, sizeof *denied, by_number);
-    emit_search(denied, DENIED);
+    for (size_t i = 0; i < COUNT(head); i++) emit(head[i]);
+    for (size_t i = 0; i < COUNT(denied); i++)
+        rules[COUNT(rules) - COUNT(denied) + i] = (struct rule)RULE(denied[i], on_denied);
+    qsort(rules, COUNT(rules), sizeof *rules, by_number);
+    emit_search(rules, COUNT(rules));
 }
 
 /* 0, or -1 with errno. Without SPEC_ALLOW every run would pay for speculation barriers. */

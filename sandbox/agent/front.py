@@ -26,7 +26,17 @@ from typing import Any, Literal
 
 from sandbox.agent import cgroup, frames
 from sandbox.agent.execution import Baseline, Execution
-from sandbox.agent.jailed import Facts, File, JailedRun, JailError, Link, Order, sealed
+from sandbox.agent.jail import Jail, JailError
+from sandbox.agent.jailed import Facts, JailedRun
+from sandbox.agent.order import (
+    File,
+    Link,
+    Order,
+    close_files,
+    open_files,
+    pipe_links,
+    socket_links,
+)
 from sandbox.agent.spawners import Spawners
 from sandbox.agent.tree_meter import TreeMeter
 
@@ -82,7 +92,7 @@ class Front:
         if side == "program":  # a judge is loaded after the program it judges
             self._unload("judge")
         self._unload(side)
-        files = _files(order["files"], blobs, order["mode"])
+        files = open_files(order["files"], blobs, order["mode"])
         warm_kind = self._spawners.warm_kind(blobs)
         self._warm_kind[side] = warm_kind if side == "program" else "judge-python"
         if order["command"] is None:
@@ -93,7 +103,7 @@ class Front:
         artifact = order["command"]["artifact"]
         facts, built = self._compile(order, files)
         source, *beside = files
-        _close([source])
+        close_files([source])
         self._files[side] = [File(artifact, 0o555, built), *beside]
         size = os.fstat(built).st_size
         if facts.wait_status == 0 and not size:
@@ -104,10 +114,11 @@ class Front:
         return facts
 
     def _compile(self, order: frames.Header, files: list[File]) -> tuple[Facts, int]:
-        command = order["command"]
+        command, limits = order["command"], order["limits"]
+        spawner = self._spawner(command, "program")
         before = Baseline(self._meter)
-        run = self._start(command, files, b"", order["limits"])
-        Execution(run, None, order["limits"], deadline_s=order["deadline_s"], before=before).finish(
+        run = JailedRun(_order(command, files, limits), b"", spawner)
+        Execution(run, None, limits, deadline_s=order["deadline_s"], before=before).finish(
             self._agents
         )
         return run.facts, run.left()
@@ -116,49 +127,52 @@ class Front:
         """`blobs` are the inputs, and files beside the program."""
         deadline = time.monotonic() + order["deadline_s"]
         inputs, contents = blobs[: order["inputs"]], blobs[order["inputs"] :]
-        beside = _files(order["files"], contents)
-        ended: list[Facts] = []
-        for stdin in inputs:
-            facts = self._run_alone(order, stdin, beside, deadline - time.monotonic())
-            ended.append(facts)
-            has_failed = facts.killed_for is not None or facts.wait_status != 0
-            is_last = facts.killed_for in ("stop", "deadline") or (
-                has_failed and order["is_failure_last"]
-            )
-            if is_last or sum(map(Facts.size, ended)) > MAX_KEPT_BYTES:
-                break
-        _close(beside)
-        return _reply({"program": ended[0]}, ended[1:])
-
-    def _run_alone(
-        self, order: frames.Header, stdin: bytes, beside: list[File], deadline_s: float
-    ) -> Facts:
-        files = [*self._files["program"], *beside]
+        beside = open_files(order["files"], contents)
         command, limits = order["command"], order["limits"]
-        self._spawner(command, "program")
+        program = _order(
+            command, [*self._files["program"], *beside], limits, outputs=order["outputs"]
+        )
+        spawner = self._spawner(command, "program")
         before = Baseline(self._meter)
-        run = self._start(command, files, stdin, limits, outputs=order["outputs"])
-        Execution(run, None, limits, deadline_s=deadline_s, before=before).finish(self._agents)
-        run.close()
-        return run.facts
+        jail: Jail | None = None
+        ended: list[Facts] = []
+        for left, stdin in zip(reversed(range(len(inputs))), inputs, strict=True):
+            before.start_clock()
+            run = JailedRun(program, stdin, spawner, jail=jail, has_next=left > 0)
+            left_s = deadline - time.monotonic()
+            Execution(run, None, limits, deadline_s=left_s, before=before).finish(self._agents)
+            run.close()
+            jail = run.jail if run.leaves_jail else None
+            ended.append(run.facts)
+            if _is_last(run.facts, order) or sum(map(Facts.size, ended)) > MAX_KEPT_BYTES:
+                break
+        if jail is not None:
+            jail.end()
+        close_files(beside)
+        return _reply({"program": ended[0]}, ended[1:])
 
     def _run_pair(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         """`blobs` are the judge's input, and files beside it."""
-        beside = _files(order["files"], blobs[1:])
+        beside = open_files(order["files"], blobs[1:])
         limits = order["limits"]
-        self._spawner(order["command"], "program")
-        self._spawner(order["judge"], "judge")
+        spawner = self._spawner(order["command"], "program")
+        judges_spawner = self._spawner(order["judge"], "judge")
         before = Baseline(self._meter)
-        links = _pipes() if order["link"] == "pipes" else _sockets()
-        judge = self._start(
-            order["judge"],
-            [*self._files["judge"], *beside],
+        links = pipe_links() if order["link"] == "pipes" else socket_links()
+        judge = JailedRun(
+            _order(
+                order["judge"],
+                [*self._files["judge"], *beside],
+                order["judge_limits"],
+                link=links[1],
+                has_result=True,
+            ),
             blobs[0],
-            order["judge_limits"],
-            link=links[1],
-            side="judge",
+            judges_spawner,
         )
-        program = self._start(order["command"], self._files["program"], b"", limits, link=links[0])
+        program = JailedRun(
+            _order(order["command"], self._files["program"], limits, link=links[0]), b"", spawner
+        )
         for link in links:
             link.close()
         Execution(
@@ -169,36 +183,10 @@ class Front:
             before=before,
             has_own_end=order["link"] == "pipes",
         ).finish(self._agents)
-        _close(beside)
+        close_files(beside)
         for run in (program, judge):
             run.close()
         return _reply({"program": program.facts, "judge": judge.facts})
-
-    def _start(
-        self,
-        command: dict[str, Any],
-        files: list[File],
-        stdin: bytes,
-        limits: dict[str, Any],
-        *,
-        outputs: Sequence[str] = (),
-        link: Link = Link(),  # noqa: B008 (frozen)
-        side: Side = "program",
-    ) -> JailedRun:
-        role = command.get("role")
-        order = Order(
-            argv=command["argv"],
-            env=command["env"],
-            files=files,
-            stdin=stdin,
-            limits=limits,
-            artifact=command.get("artifact"),
-            outputs=list(outputs),
-            role=role,
-            has_result=side == "judge" or command.get("has_result", False),
-            link=link,
-        )
-        return JailedRun(order, self._spawner(command, side))
 
     def _spawner(self, command: dict[str, Any], side: Side) -> socket.socket:
         """Ready; asked for before a run's time begins, because one may have to be started.
@@ -211,7 +199,35 @@ class Front:
         return self._spawners.get("exec" if side == "program" else "judge-exec")
 
     def _unload(self, side: Side) -> None:
-        _close(self._files.pop(side, []))
+        close_files(self._files.pop(side, []))
+
+
+def _order(
+    command: dict[str, Any],
+    files: list[File],
+    limits: dict[str, Any],
+    *,
+    outputs: Sequence[str] = (),
+    link: Link = Link(),  # noqa: B008 (frozen)
+    has_result: bool = False,
+) -> Order:
+    return Order(
+        argv=command["argv"],
+        env=command["env"],
+        files=files,
+        limits=limits,
+        artifact=command.get("artifact"),
+        outputs=list(outputs),
+        role=command.get("role"),
+        has_result=has_result or command.get("has_result", False),
+        link=link,
+    )
+
+
+def _is_last(facts: Facts, order: frames.Header) -> bool:
+    """Whether the runs that were to follow this one are not wanted any more."""
+    has_failed = facts.killed_for is not None or facts.wait_status != 0
+    return facts.killed_for in ("stop", "deadline") or (has_failed and order["is_failure_last"])
 
 
 def _reply(facts: dict[str, Facts], more: Sequence[Facts] = ()) -> bytes:
@@ -222,27 +238,6 @@ def _reply(facts: dict[str, Facts], more: Sequence[Facts] = ()) -> bytes:
     for found in (*facts.values(), *more):
         blobs += [found.stdout, found.stderr, found.result, *found.files.values()]
     return frames.encode(headers, blobs)
-
-
-def _sockets() -> tuple[Link, Link]:
-    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    return Link(socket=ends[0].detach()), Link(socket=ends[1].detach())
-
-
-def _pipes() -> tuple[Link, Link]:
-    """What each of the two prints is what the other one reads."""
-    (from_judge, judge_says), (from_program, program_says) = os.pipe(), os.pipe()
-    return Link(stdin=from_judge, stdout=program_says), Link(stdin=from_program, stdout=judge_says)
-
-
-def _files(names: Sequence[str], contents: Sequence[bytes], mode: int = 0o444) -> list[File]:
-    pairs = zip(names, contents, strict=True)
-    return [File(name, mode, sealed(content, "file")) for name, content in pairs]
-
-
-def _close(files: list[File]) -> None:
-    for file in files:
-        os.close(file.fd)
 
 
 def main() -> None:

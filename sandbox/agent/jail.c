@@ -4,9 +4,12 @@
  *   caller (spawner) --clone(new user, pid, mount, ipc, uts namespaces)--> init (pid 1)
  *   init --builds the root, then fork()--> run (pid 2): limits, no capability, filter, exec or return
  *
- * init outlives the run by a moment: it reports how the run ended on `status_fd`, kills whatever the
- * run left behind, copies one artifact or the named output files out, and exits, upon which the kernel kills every process of
- * its pid namespace. To end a run early, kill init.
+ * init outlives the run by a moment: it kills whatever the run left behind, copies one artifact or the
+ * named output files out, reports how the run ended on `status_fd`, and exits, upon which the kernel
+ * kills every process of its pid namespace. To end a run early, kill init.
+ *
+ * If another run of the same program is to follow, init empties the jail instead, of processes and of
+ * files, and takes the next request from the channel: building a jail is a fifth of a short run.
  *
  * init stays out of the run's reach: it is pid 1 of the run's namespace (signals without a handler
  * do not reach it), not dumpable (no ptrace, no /proc/1/mem), and holds no secret.
@@ -124,7 +127,14 @@ static void prepare_root(const char *root) {
 }
 
 /* A jail's own part. */
-static void build_root(const struct jail_spec *spec) {
+static void build_root(void) {
+    /* subset=pid hides all that describes the host: cmdline, interrupts, config.gz ... */
+    check(mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid"), "proc");
+    check(sethostname("box", 3), "hostname");
+}
+
+/* A run's own part: all that it can write to. */
+static void add_directories(const struct jail_spec *spec) {
     char options[128];
     /* Memory of both counts for the container's cgroup; sizes are far below it. */
     snprintf(options, sizeof options, "size=%llu,nr_inodes=16384,mode=755",
@@ -132,10 +142,13 @@ static void build_root(const struct jail_spec *spec) {
     check(mount("box", "box", "tmpfs", MS_NOSUID | MS_NODEV, options), "box");
     check(mount("tmp", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, options), "tmp");
     for (int i = 0; i < spec->file_count; i++) place_file(&spec->files[i]);
-    /* subset=pid hides all that describes the host: cmdline, interrupts, config.gz ... */
-    check(mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid"), "proc");
     check(chdir("/box"), "chdir");
-    check(sethostname("box", 3), "hostname");
+}
+
+static void remove_directories(void) {
+    check(chdir("/"), "chdir");
+    check(umount2("box", MNT_DETACH), "umount");
+    check(umount2("tmp", MNT_DETACH), "umount");
 }
 
 static void drop_capabilities(void) {
@@ -237,22 +250,29 @@ static void report_end(const struct jail_spec *spec, pid_t run) {
     while ((ended = wait4(-1, &status, 0, &usage)) != run)
         if (ended < 0 && errno != EINTR) fail("wait");
     while ((orphan = waitpid(-1, NULL, WNOHANG)) > 0) {} /* 0: some are still at work */
-    kill(-1, SIGKILL); /* nothing may change the files under our hands */
-    if (spec->artifact_fd >= 0 && (status == 0 || spec->outputs)) {
+    kill(-1, SIGKILL); /* nothing may change the files under our hands, or meet the next run */
+    if (orphan == 0)
         while (waitpid(-1, NULL, 0) > 0) {}
-        if (spec->outputs) copy_outputs(spec);
-        else copy_artifact(spec);
-    }
+    if (spec->outputs) copy_outputs(spec);
+    else if (spec->artifact_fd >= 0 && status == 0) copy_artifact(spec);
+    if (spec->has_next) remove_directories(); /* before the next run's memory is counted */
     long long cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL +
                     usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
     dprintf(status_fd, "end %d %lld %ld %d\n", status, cpu, usage.ru_maxrss, orphan == 0);
 }
 
-static void close_all_but(int a, int b) {
-    int low = a < b ? a : b, high = a < b ? b : a;
-    if (low > 0) syscall(SYS_close_range, 0, low - 1, 0);
-    if (high > low + 1) syscall(SYS_close_range, low < 0 ? 0 : low + 1, high - 1, 0);
-    syscall(SYS_close_range, high + 1, ~0U, 0);
+/* All but the three that init needs; one may be -1. */
+static void close_others(const struct jail_spec *spec) {
+    int kept[3] = {status_fd, spec->artifact_fd, spec->has_next ? spec->channel_fd : -1};
+    unsigned next = 0, lowest;
+    do {
+        lowest = ~0U;
+        for (int i = 0; i < 3; i++)
+            if (kept[i] >= 0 && (unsigned)kept[i] >= next && (unsigned)kept[i] < lowest)
+                lowest = (unsigned)kept[i];
+        if (lowest > next) syscall(SYS_close_range, next, lowest - 1, 0);
+        next = lowest + 1;
+    } while (lowest != ~0U);
 }
 
 /* The caller gets a descriptor of init before anything can go wrong. */
@@ -279,26 +299,41 @@ static void announce(int channel_fd) {
 static void *caller[5]; /* where the run goes on if it is no exec */
 static char init_stack[256 * 1024] __attribute__((aligned(64)));
 
+/* The next run's specification instead of the last one's; 0 if none comes. */
+static int next_run(struct jail_spec *spec) {
+    static struct jail_file files[MAX_FILES];
+    static int fds[MAX_FILES];
+    int channel_fd = spec->channel_fd;
+    if (receive(channel_fd, fds, MAX_FILES) < 0) return 0;
+    decode(spec, files, fds);
+    spec->channel_fd = channel_fd;
+    status_fd = spec->status_fd;
+    return 1;
+}
+
 static int init_main(void *argument) {
-    const struct jail_spec *spec = argument;
+    struct jail_spec *spec = argument;
     status_fd = spec->status_fd;
     check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "pdeathsig");
     check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable"); /* for the files below */
     announce(spec->channel_fd);
     map_ourselves(spec->uid, spec->gid);
     umask(022);
-    build_root(spec);
+    build_root();
     /* Before the run exists: init's memory is the caller's, and nothing of it may be opened. */
     check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "dumpable");
-    pid_t run = fork();
-    check(run, "fork");
-    if (run == 0) {
-        become_run(spec);
-        __builtin_longjmp(caller, 1);
-    }
-    drop_capabilities();
-    close_all_but(status_fd, spec->artifact_fd);
-    report_end(spec, run);
+    do {
+        add_directories(spec);
+        pid_t run = fork();
+        check(run, "fork");
+        if (run == 0) {
+            become_run(spec);
+            __builtin_longjmp(caller, 1);
+        }
+        if (!spec->has_next) drop_capabilities();
+        close_others(spec);
+        report_end(spec, run);
+    } while (spec->has_next && next_run(spec));
     _exit(0);
 }
 
@@ -335,14 +370,18 @@ int jail_serve(int channel_fd) {
     while ((count = receive(channel_fd, fds, MAX_FILES)) >= 0) {
         decode(&spec, files, fds);
         spec.channel_fd = channel_fd;
-        pid_t init = jail_spawn(&spec);
-        if (init == 0) {
-            struct stat input;
-            int is_file = fstat(0, &input) == 0 && S_ISREG(input.st_mode);
-            return is_file || strcmp(role[0], "main") ? OTHER : PLAIN;
+        if (received.request.is_next) { /* the kernel took its jail in the meantime */
+            dprintf(spec.status_fd, "setup jail %d\n", ESRCH);
+        } else {
+            pid_t init = jail_spawn(&spec);
+            if (init == 0) {
+                struct stat input;
+                int is_file = fstat(0, &input) == 0 && S_ISREG(input.st_mode);
+                return is_file || strcmp(role[0], "main") ? OTHER : PLAIN;
+            }
+            if (init < 0) dprintf(channel_fd, "no namespaces: %s", strerror(errno));
+            else waitpid(init, NULL, 0);
         }
-        if (init < 0) dprintf(channel_fd, "no namespaces: %s", strerror(errno));
-        else waitpid(init, NULL, 0);
         for (int i = 0; i < count; i++) close(fds[i]);
     }
     return ENDED;

@@ -27,6 +27,7 @@ struct jail_spec {
     const char *const *outputs;    /* NULL-terminated file names; NULL: none */
     uint64_t output_max_bytes;     /* of one of them */
     uint64_t cpu_s, stack_bytes, disk_bytes, processes;
+    int has_next;                  /* whether another run is to follow in the same jail */
     char *const *argv;             /* NULL: return 0 in the run, for an interpreter to go on */
     char *const *envp;
     uid_t uid;                     /* set by jail_spawn */
@@ -38,6 +39,7 @@ enum { MAX_REQUEST = 1 << 17, MAX_FILES = 64, FIXED_FDS = 6 };
 /* As request.py packs it. Descriptors beside it: stdin, stdout, stderr, status, artifact, result,
  * the link if there is one, and the files' contents. */
 struct jail_request {
+    uint32_t is_next, has_next; /* for the jail of the run before; another one follows this one */
     uint64_t cpu_s, stack_bytes, disk_bytes, processes, artifact_max_bytes, output_max_bytes;
     uint32_t has_result, has_link, has_artifact, files, outputs, words, variables;
     uint32_t modes[MAX_FILES];
@@ -96,6 +98,7 @@ static void decode(struct jail_spec *spec, struct jail_file *files, const int *f
         .output_max_bytes = request->output_max_bytes,
         .cpu_s = request->cpu_s, .stack_bytes = request->stack_bytes,
         .disk_bytes = request->disk_bytes, .processes = request->processes,
+        .has_next = (int)request->has_next,
         .argv = request->words ? argv : NULL,
         .envp = next_strings(&cursor, request->variables),
     };

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 MAX_BYTES = 1 << 17
 MAX_FILES = 64
 
+_TURN = struct.Struct("=2I")
 _NUMBERS = struct.Struct("=6Q7I")
 _MODES = struct.Struct(f"={MAX_FILES}I")
 
@@ -38,7 +39,7 @@ class Request:
 
 
 def encode(request: Request) -> bytes:
-    """As one message. Raises ValueError if no spawner takes as much."""
+    """All but its beginning, see `in_turn`. Raises ValueError if no spawner takes as much."""
     argv, env = ((), ()) if request.role else (request.argv, request.env)
     names, modes = [name for name, _ in request.files], [mode for _, mode in request.files]
     strings = [*(request.role or ("", "")), request.artifact or ""]
@@ -65,6 +66,11 @@ def encode(request: Request) -> bytes:
             text.encode("utf-8", "surrogatepass"),
         )
     )
-    if len(message) > MAX_BYTES:
+    if _TURN.size + len(message) > MAX_BYTES:
         raise ValueError(f"a request of {len(message)} bytes")
     return message
+
+
+def in_turn(body: bytes, *, is_next: bool, has_next: bool) -> bytes:
+    """As one message: whether it is for the jail of the run before, and another one follows it."""
+    return _TURN.pack(is_next, has_next) + body

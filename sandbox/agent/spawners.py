@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
 
-from sandbox.agent.jailed import JailError
+from sandbox.agent.jail import JailError
 from sandbox.agent.zygote import SERVING, TRIAL
 
 ENVIRONMENT = {
