@@ -30,10 +30,9 @@ from sandbox.agent.jail import Jail, JailError
 from sandbox.agent.jailed import Facts, JailedRun
 from sandbox.agent.order import (
     File,
-    Link,
-    Order,
     close_files,
     open_files,
+    order_for,
     pipe_links,
     socket_links,
 )
@@ -117,7 +116,7 @@ class Front:
         command, limits = order["command"], order["limits"]
         spawner = self._spawner(command, "program")
         before = Baseline(self._meter)
-        run = JailedRun(_order(command, files, limits), b"", spawner)
+        run = JailedRun(order_for(command, files, limits), b"", spawner)
         Execution(run, None, limits, deadline_s=order["deadline_s"], before=before).finish(
             self._agents
         )
@@ -129,7 +128,7 @@ class Front:
         inputs, contents = blobs[: order["inputs"]], blobs[order["inputs"] :]
         beside = open_files(order["files"], contents)
         command, limits = order["command"], order["limits"]
-        program = _order(
+        program = order_for(
             command, [*self._files["program"], *beside], limits, outputs=order["outputs"]
         )
         spawner = self._spawner(command, "program")
@@ -160,7 +159,7 @@ class Front:
         before = Baseline(self._meter)
         links = pipe_links() if order["link"] == "pipes" else socket_links()
         judge = JailedRun(
-            _order(
+            order_for(
                 order["judge"],
                 [*self._files["judge"], *beside],
                 order["judge_limits"],
@@ -171,7 +170,7 @@ class Front:
             judges_spawner,
         )
         program = JailedRun(
-            _order(order["command"], self._files["program"], limits, link=links[0]), b"", spawner
+            order_for(order["command"], self._files["program"], limits, link=links[0]), b"", spawner
         )
         for link in links:
             link.close()
@@ -200,28 +199,6 @@ class Front:
 
     def _unload(self, side: Side) -> None:
         close_files(self._files.pop(side, []))
-
-
-def _order(
-    command: dict[str, Any],
-    files: list[File],
-    limits: dict[str, Any],
-    *,
-    outputs: Sequence[str] = (),
-    link: Link = Link(),  # noqa: B008 (frozen)
-    has_result: bool = False,
-) -> Order:
-    return Order(
-        argv=command["argv"],
-        env=command["env"],
-        files=files,
-        limits=limits,
-        artifact=command.get("artifact"),
-        outputs=list(outputs),
-        role=command.get("role"),
-        has_result=has_result or command.get("has_result", False),
-        link=link,
-    )
 
 
 def _is_last(facts: Facts, order: frames.Header) -> bool:

@@ -87,6 +87,29 @@ class Order:
         return int((self.limits["disk_mb"] << 20) + given)
 
 
+def order_for(
+    command: dict[str, Any],
+    files: list[File],
+    limits: dict[str, Any],
+    *,
+    outputs: Sequence[str] = (),
+    link: Link = Link(),
+    has_result: bool = False,
+) -> Order:
+    """What a command of the service says, see `front`, with these files and limits."""
+    return Order(
+        argv=command["argv"],
+        env=command["env"],
+        files=files,
+        limits=limits,
+        artifact=command.get("artifact"),
+        outputs=list(outputs),
+        role=command.get("role"),
+        has_result=has_result or command.get("has_result", False),
+        link=link,
+    )
+
+
 def sealed(content: bytes, name: str) -> int:
     """A descriptor of an anonymous file with this content."""
     fd = os.memfd_create(name)
