@@ -13,7 +13,8 @@ RUN if [ -n "$APT_SOURCES" ]; then \
 
 WORKDIR /opt/rulegrade
 COPY requirements requirements
-# Where the build may not reach a package index, requirements/wheels holds what the lock names.
+# Where the build may not reach a package index, requirements/wheels holds what the lock names: there,
+# `pip download --require-hashes -r requirements/lock.txt -d requirements/wheels` by the same Python.
 RUN python3 -m venv .venv \
     && if [ -d requirements/wheels ]; then set -- --no-index --find-links requirements/wheels; fi \
     && .venv/bin/pip install --no-cache-dir --require-hashes "$@" -r requirements/lock.txt
