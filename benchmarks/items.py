@@ -31,6 +31,7 @@ from sandbox.images.build import image_tag
 GROUP = 16
 REQUEST = 128
 SAMPLE_S = 0.5  # of the memory; more often, and the answers would show in the bytes out
+IDLE_S = 0.05  # of CPU between two samples
 TESTS = 20
 NUMBERS = 2_000
 """In the input of a test: 11 KB, and a few ms of work for the program."""
@@ -178,6 +179,10 @@ def service(redis_url: str, serves: str, image: str) -> Iterator[tuple[str, int,
         url = f"http://127.0.0.1:{port}"
         while _state(url, part) != "ok":
             time.sleep(0.2)
+        before, used = 0.0, cpu_of_all_s(pids[0])
+        while used - before > IDLE_S:  # processes of its pool are still on their way
+            time.sleep(SAMPLE_S)
+            before, used = used, cpu_of_all_s(pids[0])
         yield url, pids[1], pids[0]
 
 
