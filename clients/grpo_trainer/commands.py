@@ -54,6 +54,7 @@ def train(options: argparse.Namespace) -> None:
         save(policy, tokenizer, options.out / "model")
         steps = {options.out.name: read_metrics(options.out, "train")}
         draw_curves(steps, ["reward", "entropy", "length"], options.out / "curve.png")
+    ranks.leave()
 
 
 def sample_completions(options: argparse.Namespace) -> None:

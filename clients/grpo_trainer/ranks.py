@@ -6,6 +6,7 @@ by the totals of the whole mini-batch. So two ranks take the same step as one wi
 """
 
 import os
+import time
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,6 +15,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 T = TypeVar("T")
+
+PARTING_S = 1.0
+"""A thread of Gloo drops the last tensors that were exchanged when it comes to it, and needs the
+interpreter's lock for that. If it finds the interpreter at its end, the process aborts (in CPython
+up to 3.13), and torchrun calls the whole run a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,13 @@ class Ranks:
         """Return when every rank is here."""
         if self.size > 1:
             dist.barrier()
+
+    def leave(self) -> None:
+        """Part from the others once all are here: the last thing that a process does."""
+        if self.size > 1:
+            self.wait_for_all()
+            dist.destroy_process_group()
+            time.sleep(PARTING_S)
 
 
 def join(device: str) -> Ranks:

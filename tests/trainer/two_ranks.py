@@ -58,7 +58,7 @@ def main() -> None:
     trainer.close()
     if ranks.rank == 0:
         print("ranks agree")
-    torch.distributed.destroy_process_group()
+    ranks.leave()
 
 
 if __name__ == "__main__":
