@@ -87,7 +87,7 @@ class Execution:
         self._has_own_end = has_own_end
         self._program = program
         self._judge = judge
-        self._jails = [program] if judge is None else [program, judge]
+        self._runs = [program] if judge is None else [program, judge]
         self._limits = limits
         self._deadline_s = deadline_s
         self._before = before
@@ -95,22 +95,22 @@ class Execution:
         self._next_look = time.monotonic() + TICK_MS / 1e3
 
     def finish(self, agents: set[int]) -> None:
-        """Watch until every process of every jail is gone; then the runs' facts are complete."""
+        """Watch until no process of any run is left; then their facts are complete."""
         poll = select.poll()
-        owners = {fd: jail for jail in self._jails for fd in jail.ends()}
+        owners = {fd: run for run in self._runs for fd in run.ends()}
         for fd in (*owners, SERVICE_FD):
             poll.register(fd, select.POLLIN)
         is_listening = False
-        while not all(jail.is_over for jail in self._jails):
+        while not all(run.is_over for run in self._runs):
             for fd, event in poll.poll(TICK_MS if is_listening else UNHEARD_MS):
                 if fd == SERVICE_FD:
                     self._hear_service(event)
                     poll.modify(SERVICE_FD, 0)
                 elif not owners[fd].take(fd):
                     poll.unregister(fd)
-            if not (is_listening or all(jail.has_ended for jail in self._jails)):
+            if not (is_listening or all(run.has_ended for run in self._runs)):
                 is_listening = True
-                outputs = {fd: jail for jail in self._jails for fd in jail.outputs()}
+                outputs = {fd: run for run in self._runs for fd in run.outputs()}
                 for fd in outputs:
                     poll.register(fd, select.POLLIN)
                 owners |= outputs
@@ -128,26 +128,26 @@ class Execution:
         is_alone = self._judge is None
         if is_alone and now < self._next_look and self._program.facts.killed_for is None:
             return  # looking costs a tenth of a short run
-        for jail in self._jails:
-            is_last_word = jail is self._judge and jail.has_ended
-            if jail.facts.killed_for or (is_last_word and not self._goes_on(jail)):
+        for run in self._runs:
+            is_last_word = run is self._judge and run.has_ended
+            if run.facts.killed_for or (is_last_word and not self._goes_on(run)):
                 self._end_all()
-        running = [jail for jail in self._jails if not jail.facts.killed_for and not jail.has_ended]
+        running = [run for run in self._runs if not run.facts.killed_for and not run.has_ended]
         if running and now >= self._next_look:
             self._next_look = now + TICK_MS / 1e3
             self._enforce_limits(agents)
-        for jail in self._jails:
-            is_late = jail.elapsed_s() - jail.facts.wall_ms / 1e3 > KILL_GRACE_S
-            if is_late and not jail.is_over and jail not in running:
+        for run in self._runs:
+            is_late = run.elapsed_s() - run.facts.wall_ms / 1e3 > KILL_GRACE_S
+            if is_late and not run.is_over and run not in running:
                 raise JailError("a killed run did not go away")
 
     def _goes_on(self, judge: JailedRun) -> bool:
         return self._has_own_end and judge.has_ended_well
 
     def _end_all(self) -> None:
-        for jail in self._jails:
-            if not jail.has_ended:
-                jail.kill("partner")
+        for run in self._runs:
+            if not run.has_ended:
+                run.kill("partner")
 
     def _enforce_limits(self, agents: set[int]) -> None:
         elapsed, limits = self._program.elapsed_s(), self._limits
@@ -155,7 +155,7 @@ class Execution:
         facts.memory_kb = max(facts.memory_kb, self._before.memory_kb())
         # The most that was seen: a process that has ended takes its waiting with it.
         facts.waited_for_cpu_ms = max(facts.waited_for_cpu_ms, waited_for_cpu_ms(agents))
-        processes = self._before.processes(len(self._jails))
+        processes = self._before.processes(len(self._runs))
         facts.most_processes = max(facts.most_processes, processes)
         allowance_mb = 0 if self._judge is None else JUDGE_MEMORY_MB
         cpu_ms = self._cpu_ms()
@@ -188,7 +188,7 @@ class Execution:
             facts = self._judge.facts
             facts.cpu_ms = max(facts.cpu_ms, cpu_ms)
             facts.memory_kb = max(facts.memory_kb, memory_kb)
-        return max(0.0, self._before.cpu_ms(len(self._jails)) - self._judge_cpu_ms)
+        return max(0.0, self._before.cpu_ms(len(self._runs)) - self._judge_cpu_ms)
 
     @property
     def _judge_cpu_ms(self) -> float:
@@ -196,8 +196,8 @@ class Execution:
 
     def _settle(self) -> None:
         oom_kills = self._before.oom_kills()
-        for jail in reversed(self._jails):
-            jail.facts.oom_kills = oom_kills
-            if jail is self._program:
-                jail.facts.cpu_ms = self._cpu_ms()
-            jail.settle()
+        for run in reversed(self._runs):
+            run.facts.oom_kills = oom_kills
+            if run is self._program:
+                run.facts.cpu_ms = self._cpu_ms()
+            run.settle()

@@ -110,11 +110,16 @@ struct rule {
 #define RULE(number, code) {number, code, sizeof code / sizeof *code}
 #define COUNT(array) (sizeof array / sizeof *array)
 
-static struct rule rules[COUNT(denied) + 6] = {
-    RULE(SYS_clone3, on_clone3),   RULE(SYS_clone, on_clone),
-    RULE(SYS_prlimit64, on_prlimit), RULE(SYS_sched_setaffinity, on_setaffinity),
-    RULE(SYS_setpriority, on_setpriority), RULE(SYS_ioctl, on_ioctl),
+static const struct rule special[] = {
+    RULE(SYS_clone3, on_clone3),
+    RULE(SYS_clone, on_clone),
+    RULE(SYS_prlimit64, on_prlimit),
+    RULE(SYS_sched_setaffinity, on_setaffinity),
+    RULE(SYS_setpriority, on_setpriority),
+    RULE(SYS_ioctl, on_ioctl),
 };
+
+static struct rule rules[COUNT(special) + COUNT(denied)];
 
 static struct sock_filter filter[COUNT(head) + 10 * COUNT(rules)];
 static unsigned short filter_length;
@@ -151,8 +156,9 @@ static int by_number(const void *a, const void *b) {
 static void prepare_filter(void) {
     filter_length = 0;
     for (size_t i = 0; i < COUNT(head); i++) emit(head[i]);
+    memcpy(rules, special, sizeof special);
     for (size_t i = 0; i < COUNT(denied); i++)
-        rules[COUNT(rules) - COUNT(denied) + i] = (struct rule)RULE(denied[i], on_denied);
+        rules[COUNT(special) + i] = (struct rule)RULE(denied[i], on_denied);
     qsort(rules, COUNT(rules), sizeof *rules, by_number);
     emit_search(rules, COUNT(rules));
 }

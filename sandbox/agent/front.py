@@ -135,9 +135,9 @@ class Front:
         before = Baseline(self._meter)
         jail: Jail | None = None
         ended: list[Facts] = []
-        for left, stdin in zip(reversed(range(len(inputs))), inputs, strict=True):
+        for number, stdin in enumerate(inputs, 1):
             before.start_clock()
-            run = JailedRun(program, stdin, spawner, jail=jail, has_next=left > 0)
+            run = JailedRun(program, stdin, spawner, jail=jail, has_next=number < len(inputs))
             left_s = deadline - time.monotonic()
             Execution(run, None, limits, deadline_s=left_s, before=before).finish(self._agents)
             run.close()
