@@ -4,8 +4,9 @@ A submission's tests on all slots that stand idle, with the outcome of running t
 Runs count in the order of the tests, whatever the order in which they end; one that an earlier test
 made unnecessary is stopped and forgotten. So no verdict depends on how many slots were free.
 
-Tests that are over in no time cost as much to order as to run. So several of them are ordered at
-once: never more than twice as many as have ended so far, so that little is in vain when one fails.
+Tests that are over in no time cost more to order than to run. So several of them are ordered at
+once: where a failure ends it all, a few times as many as have ended so far, because most programs that
+fail do so on one of their first tests. A slot answers early when they take long after all.
 """
 
 import asyncio
@@ -19,9 +20,11 @@ from sandbox.progress import Progress
 MAX_AHEAD = 32
 """How far a run may be ahead of a test that has not ended: its output is kept, maybe megabytes."""
 
-MAX_AT_ONCE = 8
+MAX_AT_ONCE = 16
+GROWTH = 8
 QUICK_MS = 50.0
-"""Of tests that are ordered at once: how many, and how long one may have taken so far."""
+"""Of tests that are ordered at once: how many, how many for each that has ended, and how long one may
+have taken so far."""
 
 
 class TestRuns:
@@ -143,7 +146,7 @@ class TestRuns:
         if self._slowest_ms > QUICK_MS:
             return 1
         fair_share = -(-unopened // self._workers)
-        return max(1, min(MAX_AT_ONCE, 2 * self._count, fair_share))
+        return max(1, min(MAX_AT_ONCE, GROWTH * self._count, fair_share))
 
     def _open(self) -> Iterator[int]:
         """Tests to begin, in order."""

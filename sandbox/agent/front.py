@@ -42,7 +42,8 @@ from sandbox.agent.tree_meter import TreeMeter
 Side = Literal["program", "judge"]
 
 MAX_KEPT_BYTES = 16 << 20
-"""Runs of one order are answered together until they have said so much."""
+MAX_TOGETHER_S = 0.1
+"""Runs of one order are answered together until they have said so much, or taken so long."""
 
 FAILED = 1 << 8
 """Wait status of a process that ended with exit status 1."""
@@ -124,7 +125,8 @@ class Front:
 
     def _run_each(self, order: frames.Header, blobs: Sequence[bytes]) -> bytes:
         """`blobs` are the inputs, and files beside the program."""
-        deadline = time.monotonic() + order["deadline_s"]
+        began = time.monotonic()
+        deadline = began + order["deadline_s"]
         inputs, contents = blobs[: order["inputs"]], blobs[order["inputs"] :]
         beside = open_files(order["files"], contents)
         command, limits = order["command"], order["limits"]
@@ -143,7 +145,9 @@ class Front:
             run.close()
             jail = run.jail if run.leaves_jail else None
             ended.append(run.facts)
-            if _is_last(run.facts, order) or sum(map(Facts.size, ended)) > MAX_KEPT_BYTES:
+            is_enough = time.monotonic() - began > MAX_TOGETHER_S
+            is_enough |= sum(map(Facts.size, ended)) > MAX_KEPT_BYTES
+            if is_enough or _is_last(run.facts, order):
                 break
         if jail is not None:
             jail.end()
@@ -193,8 +197,7 @@ class Front:
         A spawner sleeps while its run lives, so the two of a pair come from different ones.
         """
         if (role := command.get("role")) is not None:
-            find = self._spawners.serving if role["name"] == "serve" else self._spawners.get
-            return find(self._warm_kind[side])
+            return self._spawners.warm(self._warm_kind[side], role["name"])
         return self._spawners.get("exec" if side == "program" else "judge-exec")
 
     def _unload(self, side: Side) -> None:

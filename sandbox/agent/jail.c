@@ -8,15 +8,15 @@
  * named output files out, reports how the run ended on `status_fd`, and exits, upon which the kernel
  * kills every process of its pid namespace. To end a run early, kill init.
  *
- * If another run of the same program is to follow, init empties the jail instead, of processes and of
- * files, and takes the next request from the channel: building a jail is a fifth of a short run.
+ * If another run of the same program is to follow, and this one left the jail's files as it found them,
+ * init takes the next request from the channel instead: building a jail is a third of a short run.
  *
  * init stays out of the run's reach: it is pid 1 of the run's namespace (signals without a handler
  * do not reach it), not dumpable (no ptrace, no /proc/1/mem), and holds no secret.
  *
  * Errors before the run starts are reported on `status_fd` as "setup STEP ERRNO\n"; the end of a run
- * as "end WAIT_STATUS CPU_MICROSECONDS PEAK_KIB IS_SURVIVED\n"; the last says whether other processes
- * of the run were still at work when its first one had ended.
+ * as "end WAIT_STATUS CPU_MICROSECONDS PEAK_KIB IS_SURVIVED IS_LEFT\n": whether other processes of the
+ * run were still at work when its first one had ended, and whether the jail waits for the next run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,119 +37,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "filter.h"
 #include "request.h"
-
-static int status_fd = -1;
-
-static void fail(const char *step) {
-    dprintf(status_fd, "setup %s %d\n", step, errno);
-    _exit(125);
-}
-
-static void check(int result, const char *step) {
-    if (result < 0) fail(step);
-}
-
-static void write_file(const char *path, const char *text) {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, text, strlen(text)) < 0) fail(path);
-    close(fd);
-}
-
-/* ---- the root directory ------------------------------------------------------------------- */
-
-/* With what is mounted below: the kernel does not let it be left out here. */
-static void bind_mount(const char *from, const char *to) {
-    check(mount(from, to, NULL, MS_BIND | MS_REC, NULL), to);
-}
-
-static void bind_read_only(const char *from, const char *to) {
-    bind_mount(from, to);
-    check(mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL), to);
-}
-
-static void copy_fd(int from, int to, uint64_t bytes) {
-    off_t offset = 0;
-    while ((uint64_t)offset < bytes)
-        if (sendfile(to, from, &offset, bytes - (uint64_t)offset) <= 0) fail("copy");
-}
-
-static void place_file(const struct jail_file *file) {
-    struct stat info;
-    char path[4096];
-    snprintf(path, sizeof path, "box/%s", file->name);
-    for (char *slash = strchr(path + 4, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        if (mkdir(path, 0755) < 0 && errno != EEXIST) fail("mkdir");
-        *slash = '/';
-    }
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, file->mode);
-    if (fd < 0 || fstat(file->fd, &info) < 0) fail("file");
-    copy_fd(file->fd, fd, (uint64_t)info.st_size);
-    close(fd);
-}
-
-/* In a new user namespace: be in it who we are outside. */
-static void map_ourselves(uid_t uid, gid_t gid) {
-    char map[64];
-    write_file("/proc/self/setgroups", "deny");
-    snprintf(map, sizeof map, "%u %u 1", uid, uid);
-    write_file("/proc/self/uid_map", map);
-    snprintf(map, sizeof map, "%u %u 1", gid, gid);
-    write_file("/proc/self/gid_map", map);
-}
-
-/* What all jails have in common, mounted once; each of them gets a copy, and nothing else of the
- * container's. The outer /proc is covered in every jail, whose kernel lets nobody uncover it. */
-static void prepare_root(const char *root) {
-    static const char *const devices[] = {"dev/null", "dev/zero", "dev/full", "dev/random",
-                                          "dev/urandom"};
-    char from[64];
-    uid_t uid = getuid();
-    gid_t gid = getgid();
-    check(unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare");
-    map_ourselves(uid, gid);
-    check(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private");
-    bind_read_only(root, root);
-    check(chdir(root), "root");
-    bind_read_only("/usr", "usr");
-    bind_mount("/proc", "proc");
-    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
-        snprintf(from, sizeof from, "/%s", devices[i]);
-        bind_mount(from, devices[i]);
-    }
-    check((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
-    check(umount2(".", MNT_DETACH), "umount");
-    check(chdir("/"), "chdir");
-}
-
-/* A jail's own part. */
-static void build_root(void) {
-    /* subset=pid hides all that describes the host: cmdline, interrupts, config.gz ... */
-    check(mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid"), "proc");
-    check(sethostname("box", 3), "hostname");
-}
-
-/* A run's own part: all that it can write to. */
-static void add_directories(const struct jail_spec *spec) {
-    char options[128];
-    /* Memory of both counts for the container's cgroup; sizes are far below it. */
-    snprintf(options, sizeof options, "size=%llu,nr_inodes=16384,mode=755",
-             (unsigned long long)spec->disk_bytes);
-    check(mount("box", "box", "tmpfs", MS_NOSUID | MS_NODEV, options), "box");
-    check(mount("tmp", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, options), "tmp");
-    for (int i = 0; i < spec->file_count; i++) place_file(&spec->files[i]);
-    check(chdir("/box"), "chdir");
-}
-
-static void remove_directories(void) {
-    check(chdir("/"), "chdir");
-    check(umount2("box", MNT_DETACH), "umount");
-    check(umount2("tmp", MNT_DETACH), "umount");
-}
+#include "root.h"
 
 static void drop_capabilities(void) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -184,15 +77,10 @@ static void arrange_descriptors(const struct jail_spec *spec) {
     check((int)syscall(SYS_close_range, 6, ~0U, 0), "close_range");
 }
 
-static void become_run(const struct jail_spec *spec) {
-    if (setsid() < 0) fail("setsid");
-    check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable"); /* for the file below */
-    /* when memory runs out the kernel takes this process, never init or the agent */
-    write_file("/proc/self/oom_score_adj", "1000");
-    arrange_descriptors(spec);
+/* What a run must not do, init gives up before: each run inherits it, and need not pay for it. To have a
+ * filter translated for the processor costs 0.1 ms, and interrupts all the others. */
+static void renounce(const struct jail_spec *spec) {
     limit(RLIMIT_CORE, 0, 0);
-    limit(RLIMIT_CPU, spec->cpu_s, spec->cpu_s + 1);
-    limit(RLIMIT_FSIZE, spec->disk_bytes, spec->disk_bytes);
     limit(RLIMIT_NOFILE, 512, 512);
     limit(RLIMIT_NPROC, spec->processes + 1, spec->processes + 1); /* init counts, too */
     limit(RLIMIT_STACK, spec->stack_bytes, spec->stack_bytes);
@@ -201,6 +89,16 @@ static void become_run(const struct jail_spec *spec) {
     check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
     drop_capabilities();
     check(install_filter(), "seccomp");
+}
+
+static void become_run(const struct jail_spec *spec) {
+    if (setsid() < 0) fail("setsid");
+    check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable"); /* for the file below */
+    /* when memory runs out the kernel takes this process, never init or the agent */
+    write_file("/proc/self/oom_score_adj", "1000");
+    arrange_descriptors(spec);
+    limit(RLIMIT_CPU, spec->cpu_s, spec->cpu_s + 1);
+    limit(RLIMIT_FSIZE, spec->disk_bytes, spec->disk_bytes);
     if (!spec->argv) {
         close(status_fd);
         return;
@@ -243,9 +141,10 @@ static void copy_outputs(const struct jail_spec *spec) {
     }
 }
 
-static void report_end(const struct jail_spec *spec, pid_t run) {
+/* Whether the jail waits for the next run. */
+static int report_end(const struct jail_spec *spec, pid_t run, int can_be_left) {
     struct rusage usage = {0};
-    int status = 0;
+    int status = 0, is_left;
     pid_t ended, orphan;
     while ((ended = wait4(-1, &status, 0, &usage)) != run)
         if (ended < 0 && errno != EINTR) fail("wait");
@@ -255,10 +154,11 @@ static void report_end(const struct jail_spec *spec, pid_t run) {
         while (waitpid(-1, NULL, 0) > 0) {}
     if (spec->outputs) copy_outputs(spec);
     else if (spec->artifact_fd >= 0 && status == 0) copy_artifact(spec);
-    if (spec->has_next) remove_directories(); /* before the next run's memory is counted */
+    is_left = can_be_left && spec->has_next && is_untouched(spec);
     long long cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL +
                     usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-    dprintf(status_fd, "end %d %lld %ld %d\n", status, cpu, usage.ru_maxrss, orphan == 0);
+    dprintf(status_fd, "end %d %lld %ld %d %d\n", status, cpu, usage.ru_maxrss, orphan == 0, is_left);
+    return is_left;
 }
 
 /* All but the three that init needs; one may be -1. */
@@ -319,21 +219,21 @@ static int init_main(void *argument) {
     announce(spec->channel_fd);
     map_ourselves(spec->uid, spec->gid);
     umask(022);
-    build_root();
+    build_root(spec);
     /* Before the run exists: init's memory is the caller's, and nothing of it may be opened. */
     check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "dumpable");
+    renounce(spec);
+    int can_be_left = spec->has_next && note_changes(spec), is_left;
     do {
-        add_directories(spec);
         pid_t run = fork();
         check(run, "fork");
         if (run == 0) {
             become_run(spec);
             __builtin_longjmp(caller, 1);
         }
-        if (!spec->has_next) drop_capabilities();
         close_others(spec);
-        report_end(spec, run);
-    } while (spec->has_next && next_run(spec));
+        is_left = report_end(spec, run, can_be_left);
+    } while (is_left && next_run(spec));
     _exit(0);
 }
 
@@ -365,6 +265,7 @@ int jail_serve(int channel_fd) {
     int fds[MAX_FILES], count;
     status_fd = channel_fd; /* what cannot be prepared is said instead of an answer */
     prepare_filter();
+    find_out_stamps();
     prepare_root("/opt/rulegrade/root");
     if (write(channel_fd, "ready", 5) != 5) return ENDED;
     while ((count = receive(channel_fd, fds, MAX_FILES)) >= 0) {

@@ -65,7 +65,8 @@ class Facts:
 class JailedRun:
     """Starts when it is made, and has ended when `is_over`.
 
-    With `has_next` its jail is left, emptied, to the run that follows, unless it had to be killed.
+    With `has_next` its jail is left to the run that follows, unless it had to be killed or changed what
+    is there.
     """
 
     def __init__(
@@ -80,7 +81,6 @@ class JailedRun:
         self.facts = Facts()
         self.artifact_fd = os.memfd_create("left") if order.artifact or order.outputs else None
         """What init copies to: its artifact, or its output files; see copy_outputs in jail.c."""
-        self._has_next = has_next
         self._words = b""
         self._finished: set[int] = set()
         self._output_names = order.outputs
@@ -127,8 +127,8 @@ class JailedRun:
     @property
     def leaves_jail(self) -> bool:
         """Whether its jail waits for the next run."""
-        is_whole = self.facts.killed_for is None and self._words.startswith(b"end ")
-        return self._has_next and is_whole and not self.jail.is_gone
+        is_left = self._words.startswith(b"end ") and self._words.endswith(b" 1\n")
+        return is_left and self.facts.killed_for is None and not self.jail.is_gone
 
     @property
     def is_over(self) -> bool:
@@ -180,7 +180,7 @@ class JailedRun:
     def settle(self) -> None:
         """Once it is over: take in the rest, and what init said.
 
-        Which is `setup STEP ERRNO`, or `end` with four numbers (see jail.c).
+        Which is `setup STEP ERRNO`, or `end` with five numbers (see jail.c).
         """
         self._take_rest()
         facts = self.facts

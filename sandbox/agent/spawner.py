@@ -11,14 +11,15 @@ they go on in this interpreter, which is warm.
 
 import ctypes
 import os
-import signal
-import stat
 import sys
 
 LIBRARY = "/opt/rulegrade/jail.so"
 
 ENDED, PLAIN = 1, 0
 """What `jail_serve` returns: to the spawner, and in a run that is `main` and reads a pipe."""
+
+S_IFMT, S_IFREG = 0o170000, 0o100000
+"""As inode(7) has them: what is imported here, every run would copy."""
 
 FRAMES = 6
 """Ours, below a program's first: main, become, _guarded, _main, _execute, and the module of -c."""
@@ -36,6 +37,8 @@ def main() -> None:
     library = ctypes.PyDLL(LIBRARY)
     library.jail_role.restype = ctypes.c_char_p
     if kind.endswith("exec"):
+        import signal  # an interpreter that is to be forked had better be without
+
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         library.jail_serve(channel)
         return
@@ -48,7 +51,7 @@ def main() -> None:
     if begun == PLAIN:
         zygote.become()
     elif begun != ENDED:
-        if stat.S_ISREG(os.fstat(0).st_mode):
+        if os.fstat(0).st_mode & S_IFMT == S_IFREG:
             zygote.renew_streams()
         name, argument = (library.jail_role(i).decode("utf-8", "surrogatepass") for i in range(2))
         zygote.become(name, argument)

@@ -6,6 +6,7 @@ library saves its import, which takes longer than most programs run. So there is
 program gets the smallest one that holds what its source names.
 """
 
+import re
 import resource
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 from sandbox.agent.jail import JailError
-from sandbox.agent.zygote import SERVING, TRIAL
+from sandbox.agent.zygote import CALLING, LIGHT, SERVING, TRIAL, USUAL
 
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -45,15 +46,24 @@ for: most slots never need its 100 MB."""
 _TESTS = ("unittest", "unittest.mock", "unittest.runner", "pytest")
 _REWRITING = ("_pytest.assertion.rewrite", "_pytest.python_api")
 
+_PYTHON = (*USUAL, CALLING)
 _MODULES = {
-    "python": (),
-    "numpy": ("numpy",),
-    "large": ("numpy", *LARGE, SERVING),
-    "serve-python": (SERVING,),
-    "serve-numpy": ("numpy", SERVING),
-    "judge-python": ("numpy", *_TESTS, *_REWRITING, TRIAL),
+    "light": (),
+    "python": _PYTHON,
+    "numpy": (*_PYTHON, "numpy"),
+    "large": (*_PYTHON, "numpy", *LARGE, SERVING),
+    "serve-python": (*_PYTHON, SERVING),
+    "serve-numpy": (*_PYTHON, "numpy", SERVING),
+    "judge-python": (*_PYTHON, "numpy", *_TESTS, *_REWRITING, TRIAL),
 }
-_FROM_THE_START = ("exec", "python", "numpy")
+_LIGHT = {name.encode() for name in LIGHT}
+_FROM_THE_START = ("exec", "light", "python", "numpy")
+
+_IMPORT = re.compile(rb"\bimport\b")
+_PLAIN_IMPORT = re.compile(
+    rb"^[ \t]*(?:from[ \t]+(\w+)[ \t]+import\b|import[ \t]+(\w+(?:[ \t]*,[ \t]*\w+)*)[ \t]*(?:as\b|[;#\r\n]|\Z))",
+    re.MULTILINE,
+)
 
 
 class Spawners:
@@ -74,16 +84,21 @@ class Spawners:
             self._ready[kind] = _ready(self._start(kind))
         return self._ready[kind]
 
-    def serving(self, kind: str) -> socket.socket:
-        """The same interpreter as `kind`, for programs that a judge uses. Raises JailError."""
-        return self.get(f"serve-{kind}" if f"serve-{kind}" in _MODULES else kind)
+    def warm(self, kind: str, role: str) -> socket.socket:
+        """The warm interpreter of this kind, with what the role needs. Raises JailError."""
+        if kind == "light" and role != "main":
+            kind = "python"
+        has_other = role == "serve" and f"serve-{kind}" in _MODULES
+        return self.get(f"serve-{kind}" if has_other else kind)
 
     def warm_kind(self, sources: Iterable[bytes]) -> str:
         """The kind of warm interpreter that suits a program of these files."""
         texts = list(sources)
         if self._has_large and _name_one_of(LARGE, texts):
             return "large"
-        return "numpy" if _name_one_of(("numpy",), texts) else "python"
+        if _name_one_of(("numpy",), texts):
+            return "numpy"
+        return "light" if all(map(_imports_little, texts)) else "python"
 
     def _start(self, kind: str) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -113,3 +128,10 @@ def _ready(channel: socket.socket) -> socket.socket:
 def _name_one_of(libraries: Iterable[str], texts: list[bytes]) -> bool:
     """Whether a text holds one of the names. One in a comment costs a little, and nothing else."""
     return any(name.encode() in text for name in libraries for text in texts)
+
+
+def _imports_little(text: bytes) -> bool:
+    """Whether each `import` is seen to be of LIGHT: what another one needs is read from files."""
+    found = _PLAIN_IMPORT.findall(text)
+    names = {name.strip() for one, several in found for name in (one or several).split(b",")}
+    return len(found) == len(_IMPORT.findall(text)) and names <= _LIGHT

@@ -10,38 +10,42 @@ every page that it touches. So little is preloaded, and little is done between t
 program.
 """
 
+from __future__ import annotations
+
 import atexit
-import contextlib
 import gc
 import importlib
 import io
-import json
 import os
-import random
-import signal
 import sys
-import threading
-from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import NoReturn
 
-from sandbox.agent import driver
+TYPE_CHECKING = False  # typing, signal and the like are not there yet: they are a third of the memory
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
 WORK = "/box"
 SOURCE = "/box/main.py"
 OURS = "/opt/rulegrade/"
 
-_PRELOAD = """
-    abc array bisect cmath collections collections.abc contextlib copy ctypes dataclasses datetime
-    decimal enum fractions functools heapq io itertools json linecache math numbers operator os
-    os.path queue random re statistics string struct sys textwrap threading time traceback types
-    typing unicodedata
-"""
-"""What programs commonly import. Not hashlib, subprocess and tempfile, which few do: a megabyte."""
+LIGHT = """
+    __future__ abc bisect collections copy functools heapq io itertools math operator os sys time
+""".split()
+"""What most programs make do with: half the memory of what all of them commonly import."""
 
+USUAL = """
+    array cmath collections.abc contextlib ctypes dataclasses datetime decimal enum fractions json
+    linecache numbers os.path queue random re statistics string struct textwrap threading
+    traceback types typing unicodedata
+""".split()
+"""What programs commonly import besides. Not hashlib, subprocess and tempfile, which few do: a
+megabyte."""
+
+CALLING = "sandbox.agent.driver"
 SERVING = "sandbox.agent.serving"
 TRIAL = "sandbox.agent.trial"
-"""What the roles `serve` and `judge` need: as large as all the above."""
+"""What the roles `call`, `serve` and `judge` need; the last two are as large as all the above."""
 
 _REHEARSAL = b"""
 import sys, math, collections, heapq, itertools
@@ -66,20 +70,22 @@ _ours: dict[str, ModuleType] = {}
 """What was imported for roles; our own modules are hidden from programs."""
 
 _exit = os._exit
-_kill = os.kill
+_kill, _SIGKILL = os.kill, 9
 _open, _read, _close = os.open, os.read, os.close
 
 
-def warm_up(modules: Sequence[str] = ()) -> None:
-    """Import what programs commonly use, and these, and touch what every run touches.
+def warm_up(modules: Sequence[str]) -> None:
+    """Import LIGHT and these, and touch what every run touches.
 
-    `modules` are libraries, and SERVING or TRIAL for the roles that need them.
+    `modules` are libraries, and CALLING, SERVING or TRIAL for the roles that need them.
     """
-    for name in (*_PRELOAD.split(), *modules):
-        with contextlib.suppress(ImportError):  # a host may lack some
+    for name in (*LIGHT, *modules):
+        try:
             module = importlib.import_module(name)
-            if name in (SERVING, TRIAL):
-                _ours[name] = module
+        except ImportError:  # a host may lack some
+            continue
+        if name in (CALLING, SERVING, TRIAL):
+            _ours[name] = module
     _hide_ourselves()
     for _ in range(REHEARSALS):
         renew_streams()
@@ -129,7 +135,7 @@ def _call(source: bytes, function: str) -> None:
         request = file.read()
     module = _new_module("solution")  # what is guarded by __main__ is no part of a function
     _execute(source, module)
-    driver.call(module, function, request)
+    _ours[CALLING].call(module, function, request)
 
 
 def _serve(source: bytes, _: str) -> None:
@@ -144,7 +150,7 @@ def _serve(source: bytes, _: str) -> None:
 def _judge(source: bytes, _: str) -> None:
     with open(0, "rb", closefd=False) as file:
         request = file.read()
-    _ours[TRIAL].judge(source, SOURCE, **json.loads(request))
+    _ours[TRIAL].judge(source, SOURCE, **sys.modules["json"].loads(request))
 
 
 _ROLES: dict[str, Callable[[bytes, str], None]] = {
@@ -206,9 +212,9 @@ def _prepare_streams() -> None:
 
 
 def _reseed() -> None:
-    random.seed()
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
+    if (random := sys.modules.get("random")) is not None:
+        random.seed()
+    if (numpy := sys.modules.get("numpy")) is not None:
         numpy.random.seed()
 
 
@@ -253,8 +259,9 @@ def _flush() -> None:
 def _end(status: int) -> NoReturn:
     """What an interpreter does at its end, without taking itself apart first."""
     try:
-        if len(threading._active) > 1:  # type: ignore[attr-defined]
-            threading._shutdown()  # type: ignore[attr-defined]
+        threading = sys.modules.get("threading")
+        if threading is not None and len(threading._active) > 1:
+            threading._shutdown()
         atexit._run_exitfuncs()
         _flush()
     except SystemExit as leave:
@@ -263,4 +270,4 @@ def _end(status: int) -> NoReturn:
         status = 120
     _exit(status)
     while True:  # only if somebody put another function in its place
-        _kill(os.getpid(), signal.SIGKILL)
+        _kill(os.getpid(), _SIGKILL)

@@ -55,6 +55,41 @@ int main() {
     if (fork() == 0) { setsid(); sleep(60); }
 }
 """
+# Covers up what it did: files as they were, by name, size, mode and time; another digit in one of them.
+COVERT = """
+import mmap, os
+DIGIT = 0
+def times(path):
+    return os.stat(path).st_atime_ns, os.stat(path).st_mtime_ns
+before = {path: times(path) for path in ("/box/main.py", "/box", "/tmp")}
+open("/tmp/trace", "w").write("x")
+os.remove("/tmp/trace")
+os.chmod("/box/main.py", 0o644)
+with open("/box/main.py", "r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+    place = mapped.find(b"DIGIT = ") + len(b"DIGIT = ")
+    mapped[place : place + 1] = b"1"
+os.chmod("/box/main.py", 0o444)
+print(input(), DIGIT, os.listxattr("/box/main.py"), os.listdir("/tmp"))
+for path, (atime, mtime) in before.items():
+    try:
+        os.setxattr(path, "user.trace", b"x")
+    except OSError:  # not on every kernel
+        pass
+    os.utime(path, ns=(atime, mtime))
+"""
+# Leaves its jail to the next run, in which it must not find anything either.
+TIDY = """
+import os, tempfile, threading
+memory = dict(globals())
+assert "trace" not in memory, memory
+trace = True
+with tempfile.TemporaryFile() as file:
+    file.write(b"x" * 100_000)
+threading.Thread(target=lambda: os.nice(3)).start()
+os.umask(0o777)
+os.chdir("/tmp")
+print(input(), os.getppid(), os.listdir("/proc/self/fd")[:3], os.listdir("/tmp"))
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -70,6 +105,22 @@ async def test_nothing_stays_behind_for_the_next_test(
     program = Program(language, source, files={"beside.txt": b"beside"})
     tests = tuple(TestCase(b"%d" % n, b"%d []" % n) for n in range(TESTS))
     judgement = await single.judge(Submission(program, tests), deadline=deadline)
+    assert judgement.score == 1.0, judgement
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param(COVERT, "0 [] []", id="covert"),
+        pytest.param(TIDY, "1 ['0', '1', '2'] []", id="tidy"),
+    ],
+)
+async def test_the_next_test_finds_its_files_as_they_were_given(
+    single: DockerSandbox, deadline: float, source: str, found: str
+) -> None:
+    tests = tuple(TestCase(b"%d" % n, f"{n} {found}".encode()) for n in range(TESTS))
+    submission = Submission(Program("python", source), tests)
+    judgement = await single.judge(submission, deadline=deadline)
     assert judgement.score == 1.0, judgement
 
 
