@@ -96,9 +96,10 @@ def pair_of(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Pair:
 
 
 def _was_starved(facts: frames.Header) -> bool:
-    """Whether it spent most of its time with work to do and no CPU to do it on."""
-    wanted_ms = facts["cpu_ms"] + facts["waited_for_cpu_ms"]
-    return facts["killed_for"] == "wall" and bool(wanted_ms > facts["wall_ms"] / 2)
+    """Whether it had work to do for most of its time, and the host ran others for much of it."""
+    waited_ms, wall_ms = facts["waited_for_cpu_ms"], facts["wall_ms"]
+    had_work = facts["cpu_ms"] + waited_ms > wall_ms / 2
+    return facts["killed_for"] == "wall" and bool(had_work and waited_ms > wall_ms / 4)
 
 
 def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:

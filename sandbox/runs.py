@@ -5,8 +5,8 @@ Runs count in the order of the tests, whatever the order in which they end; one 
 made unnecessary is stopped and forgotten. So no verdict depends on how many slots were free.
 
 Tests that are over in no time cost more to order than to run. So several of them are ordered at
-once: where a failure ends it all, a few times as many as have ended so far, because most programs that
-fail do so on one of their first tests. A slot answers early when they take long after all.
+once: a few times as many as have ended so far, because most programs that fail do so on one of
+their first tests. A slot answers early when they take long after all.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ MAX_AHEAD = 32
 MAX_AT_ONCE = 16
 GROWTH = 8
 QUICK_MS = 50.0
-"""Of tests that are ordered at once: how many, how many for each that has ended, and how long one may
-have taken so far."""
+"""Of tests that are ordered at once: how many, how many for each that has ended, and how long one
+may have taken so far."""
 
 
 class TestRuns:

@@ -6,7 +6,6 @@ names and units only.
 """
 
 import os
-from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,19 +73,3 @@ class _File:
             value = text.index(f"\n{name} ") + len(name) + 2
             values.append(int(text[value : text.index("\n", value)]))
         return values
-
-
-def waited_for_cpu_ms(but: Container[int]) -> float:
-    """How long the processes here, `but` some, were ready to run while the host ran others, in ms.
-
-    Only main threads of processes that still live: a lower bound.
-    """
-    total = 0
-    for name in os.listdir("/proc"):
-        if name.isdecimal() and int(name) not in but:
-            try:
-                fields = Path("/proc", name, "schedstat").read_text(encoding="ascii").split()
-            except OSError:  # ended since
-                continue
-            total += int(fields[1])
-    return total / 1e6

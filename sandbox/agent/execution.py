@@ -8,9 +8,10 @@ import select
 import time
 
 from sandbox.agent import frames
-from sandbox.agent.cgroup import Meter, waited_for_cpu_ms
+from sandbox.agent.cgroup import Meter
 from sandbox.agent.jail import KILL_GRACE_S, JailError
 from sandbox.agent.jailed import JailedRun
+from sandbox.agent.starvation import Starvation
 from sandbox.agent.tree import used_below
 from sandbox.agent.tree_meter import TreeMeter
 
@@ -96,6 +97,7 @@ class Execution:
 
     def finish(self, agents: set[int]) -> None:
         """Watch until no process of any run is left; then their facts are complete."""
+        starvation = Starvation(agents)
         poll = select.poll()
         owners = {fd: run for run in self._runs for fd in run.ends()}
         for fd in (*owners, SERVICE_FD):
@@ -114,7 +116,7 @@ class Execution:
                 for fd in outputs:
                     poll.register(fd, select.POLLIN)
                 owners |= outputs
-            self._enforce(agents)
+            self._enforce(starvation)
         self._settle()
 
     def _hear_service(self, event: int) -> None:
@@ -123,7 +125,7 @@ class Execution:
             raise SystemExit("the service is gone")
         self._kill("stop")
 
-    def _enforce(self, agents: set[int]) -> None:
+    def _enforce(self, starvation: Starvation) -> None:
         now = time.monotonic()
         is_alone = self._judge is None
         if is_alone and now < self._next_look and self._program.facts.killed_for is None:
@@ -135,7 +137,7 @@ class Execution:
         running = [run for run in self._runs if not run.facts.killed_for and not run.has_ended]
         if running and now >= self._next_look:
             self._next_look = now + TICK_MS / 1e3
-            self._enforce_limits(agents)
+            self._enforce_limits(starvation)
         for run in self._runs:
             is_late = run.elapsed_s() - run.facts.wall_ms / 1e3 > KILL_GRACE_S
             if is_late and not run.is_over and run not in running:
@@ -149,12 +151,10 @@ class Execution:
             if not run.has_ended:
                 run.kill("partner")
 
-    def _enforce_limits(self, agents: set[int]) -> None:
+    def _enforce_limits(self, starvation: Starvation) -> None:
         elapsed, limits = self._program.elapsed_s(), self._limits
         facts = self._program.facts
         facts.memory_kb = max(facts.memory_kb, self._before.memory_kb())
-        # The most that was seen: a process that has ended takes its waiting with it.
-        facts.waited_for_cpu_ms = max(facts.waited_for_cpu_ms, waited_for_cpu_ms(agents))
         processes = self._before.processes(len(self._runs))
         facts.most_processes = max(facts.most_processes, processes)
         allowance_mb = 0 if self._judge is None else JUDGE_MEMORY_MB
@@ -167,15 +167,21 @@ class Execution:
             self._judge.kill("cpu")
         elif elapsed > self._deadline_s:
             self._kill("deadline")
-        # The program waits while the judge computes.
-        elif elapsed - self._judge_cpu_ms / 1e3 > self._wall_s():
+        elif self._is_late(elapsed, starvation):
             self._kill("wall")
 
-    def _wall_s(self) -> float:
-        """The limit, while the host runs others the clock standing still."""
+    def _is_late(self, elapsed_s: float, starvation: Starvation) -> bool:
+        """Whether the wall clock has run out, which stands still while the host runs others."""
+        is_due = self._has_run_out(elapsed_s)
+        starvation.look(elapsed_s * 1e3, self._before.cpu_ms(len(self._runs)), is_due=is_due)
+        self._program.facts.waited_for_cpu_ms = starvation.total_ms
+        return self._has_run_out(elapsed_s)
+
+    def _has_run_out(self, elapsed_s: float) -> bool:
         limit_s = self._limits["wall_s"]
-        starved_s = self._program.facts.waited_for_cpu_ms / 1e3
-        return min(limit_s + starved_s, frames.longest_wall_s(limit_s))
+        most_s = limit_s + self._program.facts.waited_for_cpu_ms / 1e3
+        elapsed_s -= self._judge_cpu_ms / 1e3  # the program waits while the judge computes
+        return elapsed_s > min(most_s, frames.longest_wall_s(limit_s))
 
     def _kill(self, reason: str) -> None:
         judges_alone = self._judge is not None and self._program.has_ended

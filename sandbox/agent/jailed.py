@@ -65,8 +65,8 @@ class Facts:
 class JailedRun:
     """Starts when it is made, and has ended when `is_over`.
 
-    With `has_next` its jail is left to the run that follows, unless it had to be killed or changed what
-    is there.
+    With `has_next` its jail is left to the run that follows, unless it had to be killed, or changed
+    what is there.
     """
 
     def __init__(

@@ -46,7 +46,7 @@ for: most slots never need its 100 MB."""
 _TESTS = ("unittest", "unittest.mock", "unittest.runner", "pytest")
 _REWRITING = ("_pytest.assertion.rewrite", "_pytest.python_api")
 
-_PYTHON = (*USUAL, CALLING)
+_PYTHON = (*USUAL.split(), CALLING)
 _MODULES = {
     "light": (),
     "python": _PYTHON,
@@ -56,12 +56,13 @@ _MODULES = {
     "serve-numpy": (*_PYTHON, "numpy", SERVING),
     "judge-python": (*_PYTHON, "numpy", *_TESTS, *_REWRITING, TRIAL),
 }
-_LIGHT = {name.encode() for name in LIGHT}
+_LIGHT = {name.encode() for name in LIGHT.split()}
 _FROM_THE_START = ("exec", "light", "python", "numpy")
 
 _IMPORT = re.compile(rb"\bimport\b")
 _PLAIN_IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+(\w+)[ \t]+import\b|import[ \t]+(\w+(?:[ \t]*,[ \t]*\w+)*)[ \t]*(?:as\b|[;#\r\n]|\Z))",
+    rb"^[ \t]*(?:from[ \t]+(\w+)[ \t]+import\b"
+    rb"|import[ \t]+(\w+(?:[ \t]*,[ \t]*\w+)*)[ \t]*(?:as\b|[;#\r\n]|\Z))",
     re.MULTILINE,
 )
 

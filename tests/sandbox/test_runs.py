@@ -24,7 +24,6 @@ async def test_arguments_environment_and_files_reach_the_program(
 
 
 LOOK_FOR_SECRETS = """
-import re
 data = b""
 for line in open("/proc/self/maps"):
     if "rw-p" in line and "[v" not in line:
@@ -32,25 +31,50 @@ for line in open("/proc/self/maps"):
         with open("/proc/self/mem", "rb") as memory:
             memory.seek(low)
             data += memory.read(high - low)
-print(len(re.findall(b"tanger[i]netanger[i]ne", data)))
+print(data.count(bytes(reversed(b"eniregnateniregnat"))))
 """
 
 
+# What a program imports decides which interpreter it is a fork of.
+@pytest.mark.parametrize("first", ["", "import random", "import numpy"])
 async def test_no_memory_holds_what_an_earlier_program_was_given(
-    sandbox: PooledSandbox, deadline: float
+    sandbox: PooledSandbox, deadline: float, first: str
 ) -> None:
     secret = "tangerine" * 3
-    source = f"x = {secret!r}\nprint(1)"
+    source = f"{first}\nx = {secret!r}\nprint(1)"
     for words in ((), (secret,)):
         for _ in range(2):  # so that both meet in every slot
             given = Program("python", source, args=words)
             await sandbox.run(given, stdin=secret.encode(), deadline=deadline)
-    control = f"x = {secret!r}\n{LOOK_FOR_SECRETS}"
+    look = f"{first}\n{LOOK_FOR_SECRETS}"
+    control = f"x = {secret!r}\n{look}"
     found = await sandbox.run(Program("python", control), deadline=deadline)
     assert int(found.stdout) > 0
     for _ in range(2):
-        found = await sandbox.run(Program("python", LOOK_FOR_SECRETS), deadline=deadline)
+        found = await sandbox.run(Program("python", look), deadline=deadline)
         assert found.stdout == b"0\n", found
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import random",
+        "from random import random as any_number\nrandom = any_number.__self__",
+        "import math as m, random",
+        "import sys, os; import random",
+        "import math\nrandom = __import__('random')",
+        "import os, importlib\nrandom = importlib.import_module('random')",
+        "import random, threading, json, re, decimal, typing, dataclasses, statistics",
+        "if True:\n    from numpy import random",
+    ],
+)
+async def test_however_it_is_imported_a_module_is_there_and_random(
+    sandbox: PooledSandbox, deadline: float, imports: str
+) -> None:
+    program = Program("python", f"{imports}\nprint(random.random())")
+    runs = [await sandbox.run(program, deadline=deadline) for _ in range(4)]
+    numbers = {float(run.stdout) for run in runs}
+    assert len(numbers) == len(runs), runs
 
 
 async def test_a_compiled_program_keeps_the_files_beside_it(

@@ -55,7 +55,7 @@ int main() {
     if (fork() == 0) { setsid(); sleep(60); }
 }
 """
-# Covers up what it did: files as they were, by name, size, mode and time; another digit in one of them.
+# Covers up what it did: files as before by name, size, mode and time, with another digit in one.
 COVERT = """
 import mmap, os
 DIGIT = 0
