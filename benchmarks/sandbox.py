@@ -15,10 +15,12 @@ from benchmarks import sandbox_load
 from benchmarks.sandbox_costs import TESTS, Cost, measure
 
 NAMES = {
+    "bare light fork": "`os.fork` of the warm interpreter for programs that import little, no jail",
+    "light": "Python run that imports little",
     "bare fork": "`os.fork` of the plain warm interpreter, no jail",
     "bare fork and run": "the same fork, which runs the program, no jail",
     "bare fork with numpy": "`os.fork` of the one with numpy, no jail",
-    "python": "Python run",
+    "python": "Python run that imports `json`",
     "bare exec": "exec of `python3 -I -S`, no jail",
     "exec": "exec of `python3 -I -S` in a jail, from a C program",
     "numpy": "numpy run",

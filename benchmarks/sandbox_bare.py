@@ -63,7 +63,6 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1):
         os.dup2(nothing, fd)
-    zygote.warm_up(zygote.USUAL.split())
     meter = Meter()
 
     def cost(action: Callable[[], None], times: int) -> float:
@@ -73,12 +72,15 @@ def main() -> None:
             action()
         return (meter.cpu_ms() - before) / times
 
-    costs = {
+    zygote.warm_up([])
+    costs = {"light fork": cost(fork, 4 * times)}
+    zygote.warm_up(zygote.USUAL.split())
+    costs |= {
         "fork": cost(fork, 4 * times),
         "fork and run": cost(fork_and_run, 4 * times),
         "exec": cost(lambda: python("-I", "-S", "-c", ADD), times),
     }
-    zygote.warm_up([*zygote.USUAL.split(), "numpy"])
+    zygote.warm_up(["numpy"])
     costs |= {
         "fork with numpy": cost(fork, 4 * times),
         "numpy": cost(lambda: python("-c", NUMPY), max(1, times // 4)),

@@ -6,7 +6,8 @@ made unnecessary is stopped and forgotten. So no verdict depends on how many slo
 
 Tests that are over in no time cost more to order than to run. So several of them are ordered at
 once: a few times as many as have ended so far, because most programs that fail do so on one of
-their first tests. A slot answers early when they take long after all.
+their first tests, and in slots that stood idle their whole share. A slot answers early when they take
+long after all.
 """
 
 import asyncio
@@ -20,8 +21,11 @@ from sandbox.progress import Progress
 MAX_AHEAD = 32
 """How far a run may be ahead of a test that has not ended: its output is kept, maybe megabytes."""
 
+NOT_WORTH_AN_ORDER = 2
+"""So few tests go along with others: to order them takes a slot as long as to run them."""
+
 MAX_AT_ONCE = 16
-GROWTH = 8
+GROWTH = 10
 QUICK_MS = 50.0
 """Of tests that are ordered at once: how many, how many for each that has ended, and how long one
 may have taken so far."""
@@ -62,7 +66,7 @@ class TestRuns:
             for _ in range(self._useful_helpers()):
                 self._workers += 1
                 helpers.create_task(self._help())
-            if tests := self._next():
+            if tests := self._next(GROWTH * self._count):
                 await self._run(tests, session)
                 continue
             self._changed.clear()
@@ -79,7 +83,7 @@ class TestRuns:
                 if compiled.was_starved or compiled.status is not Status.OK:
                     return
                 while not (self._is_over() or self._pool.is_wanted):
-                    if not (tests := self._next()):
+                    if not (tests := self._next(MAX_AT_ONCE)):
                         return
                     await self._run(tests, session)
         except SandboxError:
@@ -135,18 +139,20 @@ class TestRuns:
         most = self._pool.spare
         return max(0, sum(1 for _ in islice(self._open(), most + 1)) - 1)
 
-    def _next(self) -> list[int]:
-        """Tests to run in one order."""
+    def _next(self, most: int) -> list[int]:
+        """Tests to run in one order, `most` or one."""
         tests = self._progress.submission.tests
         unopened = list(self._open())
         together = [i for i in unopened if tests[i].call == tests[unopened[0]].call]
-        return together[: self._at_once(len(unopened))]
+        return together[: min(self._at_once(len(unopened)), max(1, most))]
 
     def _at_once(self, unopened: int) -> int:
         if self._slowest_ms > QUICK_MS:
             return 1
-        fair_share = -(-unopened // self._workers)
-        return max(1, min(MAX_AT_ONCE, GROWTH * self._count, fair_share))
+        fair_share = (unopened + len(self._begun)) // self._workers
+        if unopened - fair_share <= NOT_WORTH_AN_ORDER:
+            fair_share = unopened
+        return max(1, min(MAX_AT_ONCE, fair_share))
 
     def _open(self) -> Iterator[int]:
         """Tests to begin, in order."""

@@ -9,7 +9,7 @@
  * kills every process of its pid namespace. To end a run early, kill init.
  *
  * If another run of the same program is to follow, and this one left the jail's files as it found them,
- * init takes the next request from the channel instead: building a jail is a third of a short run.
+ * init takes the next request from the channel instead: building a jail is a good part of a short run.
  *
  * init stays out of the run's reach: it is pid 1 of the run's namespace (signals without a handler
  * do not reach it), not dumpable (no ptrace, no /proc/1/mem), and holds no secret.
