@@ -33,6 +33,8 @@ NAMES = {
     f"{TESTS} tests in C++": f"C++ submission, {TESTS} tests, one slot",
     "1 tests, idle slots": "Python submission, 1 test, a slot for each core",
     f"{TESTS} tests, idle slots": f"Python submission, {TESTS} tests, a slot for each core",
+    "1 tests over HTTP": "Python submission, 1 test, request to answer",
+    f"{TESTS} tests over HTTP": f"Python submission, {TESTS} tests, request to answer",
     "container": "a container for one Python run (Docker SDK)",
 }
 
@@ -53,6 +55,7 @@ def ratios(costs: dict[str, Cost], rate: float) -> list[tuple[str, float, float]
         ("Python run / exec of an interpreter, CPU", cpu("python", "bare exec"), 0.5),
         ("numpy run / exec that imports numpy, CPU", cpu("numpy", "bare numpy"), 0.1),
         ("C++ compiled and run / plain g++, CPU", cpu("compile", "bare g++"), 0.4),
+        (f"{TESTS} tests / 1 test over HTTP, wall", wall(" over HTTP"), 4.0),
         (f"{TESTS} tests / 1 test, wall, a slot for each core", wall(", idle slots"), 4.0),
         (f"{TESTS} tests / 1 test, wall, one slot", wall(""), 4.0),
         (f"{TESTS} tests / 1 test in C++, wall, one slot", wall(" in C++"), 4.0),
@@ -67,6 +70,8 @@ def ratios(costs: dict[str, Cost], rate: float) -> list[tuple[str, float, float]
 async def main(url: str, rounds: int) -> int:
     """Measure and print; 0 if everything promised holds."""
     costs, rate = await measure(rounds)
+    for tests, wall_ms in zip((1, TESTS), sandbox_load.walls(url, (1, TESTS), 60), strict=True):
+        costs[f"{tests} tests over HTTP"] = Cost(0.0, wall_ms)
     print("| what | CPU ms | wall ms |\n|---|---|---|")
     for name, text in NAMES.items():
         cost = costs[name]

@@ -1,12 +1,15 @@
 """
-Right programs, sent to a running service by many clients at once: every one must earn its reward.
+Right programs, sent to a running service: every one must earn its reward.
 
-One program a request, Python and C++ in turn, no two alike, so that each is compiled and run.
+One program a request, no two alike, so that each is compiled and run. By many clients at once,
+Python and C++ in turn; and by a single client, Python submissions of one test and of many in turn.
 """
 
 import asyncio
+import itertools
+import statistics
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import httpx
@@ -55,6 +58,33 @@ async def fire(url: str, clients: int) -> tuple[Counter[str], float]:
 
         await asyncio.gather(*(send(number) for number in range(clients)))
     return found, time.perf_counter() - began
+
+
+def submission(tests: int, serial: int) -> dict[str, Any]:
+    """A right program in Python with so many tests, that nobody has sent before."""
+    cases = [{"input": f"{n}\n", "output": f"{n + 1}\n"} for n in range(tests)]
+    params = {"language": "python", "tests": cases}
+    return {
+        "completion": f"```python\n# {serial} {time.time()}\nprint(int(input()) + 1)\n```",
+        "verifiers": [{"name": "code", "params": params}],
+    }
+
+
+def walls(url: str, tests: tuple[int, int], rounds: int) -> tuple[float, float]:
+    """Median time from request to answer of submissions of so many tests each, in ms."""
+    serials = itertools.count()
+    seen: dict[int, list[float]] = defaultdict(list)
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        for _ in range(rounds):
+            for count in (*tests, *tests):
+                body = {"items": [submission(count, next(serials))]}
+                began = time.perf_counter()
+                response = client.post("/v1/rewards", json=body)
+                seen[count].append((time.perf_counter() - began) * 1e3)
+                if response.json()["rewards"] != [1.0]:
+                    raise SystemExit(f"a right program was refused: {response.text}")
+    first, second = (statistics.median(seen[count][len(tests) :]) for count in tests)
+    return first, second
 
 
 async def measure(url: str) -> bool:

@@ -8,7 +8,6 @@ import errno
 import os
 import re
 import signal
-from dataclasses import replace
 
 from sandbox.agent import frames
 from sandbox.base import (
@@ -47,8 +46,8 @@ def run_of(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
         wait_status = facts["wait_status"]
         code = None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
         stdout, stderr, result, *contents = outputs
-        run = Run(
-            Status.OK,
+        return Run(
+            _status(facts, code, stderr, limits),
             stdout,
             stderr,
             exit_code=code if code is not None and code >= 0 else None,
@@ -64,7 +63,6 @@ def run_of(facts: frames.Header, outputs: list[bytes], limits: Limits) -> Run:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SlotLost(f"the agent's report cannot be read: {error!r}") from error
-    return replace(run, status=_status(facts, run, limits))
 
 
 def runs_of(facts: frames.Header, outputs: list[bytes], limits: Limits, *, most: int) -> list[Run]:
@@ -102,7 +100,8 @@ def _was_starved(facts: frames.Header) -> bool:
     return facts["killed_for"] == "wall" and bool(had_work and waited_ms > wall_ms / 4)
 
 
-def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:
+def _status(facts: frames.Header, code: int | None, stderr: bytes, limits: Limits) -> Status:
+    """`code` is the exit status, or the negative number of a signal."""
     match facts["killed_for"]:
         case "deadline":
             raise DeadlineExceeded("a run was not over at the deadline")
@@ -122,12 +121,12 @@ def _status(facts: frames.Header, run: Run, limits: Limits) -> Status:
         if not facts["setup_error"].startswith("exec"):
             raise SlotLost(f"no jail could be built: {facts['setup_error']}")
         return Status.RUNTIME_ERROR  # what was built is no program, or too large for any memory
-    if run.cpu_ms > limits.cpu_s * 1e3 or run.signal == signal.SIGXCPU:
+    if facts["cpu_ms"] > limits.cpu_s * 1e3 or code == -signal.SIGXCPU:
         return Status.TIME_LIMIT_EXCEEDED
-    if run.memory_kb > limits.memory_mb * 1024:
+    if facts["memory_kb"] > limits.memory_mb * 1024:
         return Status.MEMORY_LIMIT_EXCEEDED
-    if run.exit_code == 0:
+    if code == 0:
         return Status.OK
-    if facts["oom_kills"] or _OUT_OF_MEMORY.search(run.stderr[-4096:]):
+    if facts["oom_kills"] or _OUT_OF_MEMORY.search(stderr[-4096:]):
         return Status.MEMORY_LIMIT_EXCEEDED
     return Status.RUNTIME_ERROR

@@ -6,8 +6,8 @@ made unnecessary is stopped and forgotten. So no verdict depends on how many slo
 
 Tests that are over in no time cost more to order than to run. So several of them are ordered at
 once: a few times as many as have ended so far, because most programs that fail do so on one of
-their first tests, and in slots that stood idle their whole share. A slot answers early when they take
-long after all.
+their first tests, and in slots that stood idle their whole share. A slot answers early when they
+take long after all.
 """
 
 import asyncio
@@ -23,6 +23,9 @@ MAX_AHEAD = 32
 
 NOT_WORTH_AN_ORDER = 2
 """So few tests go along with others: to order them takes a slot as long as to run them."""
+
+MAX_INPUT_BYTES = 256 << 10
+"""Of tests that are ordered at once: all are on their way before the first one begins."""
 
 MAX_AT_ONCE = 16
 GROWTH = 10
@@ -66,8 +69,8 @@ class TestRuns:
             for _ in range(self._useful_helpers()):
                 self._workers += 1
                 helpers.create_task(self._help())
-            if tests := self._next(GROWTH * self._count):
-                await self._run(tests, session)
+            if inputs := self._next(GROWTH * self._count):
+                await self._run(inputs, session)
                 continue
             self._changed.clear()
             await self._changed.wait()
@@ -83,33 +86,32 @@ class TestRuns:
                 if compiled.was_starved or compiled.status is not Status.OK:
                     return
                 while not (self._is_over() or self._pool.is_wanted):
-                    if not (tests := self._next(MAX_AT_ONCE)):
+                    if not (inputs := self._next(MAX_AT_ONCE)):
                         return
-                    await self._run(tests, session)
+                    await self._run(inputs, session)
         except SandboxError:
             return
         finally:
             self._workers -= 1
 
-    async def _run(self, tests: list[int], session: Session) -> None:
+    async def _run(self, inputs: dict[int, bytes], session: Session) -> None:
         submission = self._progress.submission
-        inputs = [submission.tests[index].stdin() for index in tests]
-        self._begun |= dict.fromkeys(tests, session)
+        self._begun |= dict.fromkeys(inputs, session)
         try:
             runs = await session.run_each(
-                inputs,
+                list(inputs.values()),
                 submission.limits,
-                call=submission.tests[tests[0]].call,
+                call=submission.tests[next(iter(inputs))].call,
                 is_failure_last=submission.scoring == "all_or_nothing"
                 and not submission.allow_nonzero_exit,
             )
         except RunStopped:
             return
         finally:
-            for index in tests:
+            for index in inputs:
                 self._begun.pop(index, None)
             self._changed.set()
-        self._ended |= dict(zip(tests, runs, strict=False))  # the last ones may not have been begun
+        self._ended |= dict(zip(inputs, runs, strict=False))  # the last may not have begun
         self._count += len(runs)
         self._slowest_ms = max(self._slowest_ms, *(run.wall_ms for run in runs))
         self._take_in_turn()
@@ -139,12 +141,18 @@ class TestRuns:
         most = self._pool.spare
         return max(0, sum(1 for _ in islice(self._open(), most + 1)) - 1)
 
-    def _next(self, most: int) -> list[int]:
-        """Tests to run in one order, `most` or one."""
+    def _next(self, most: int) -> dict[int, bytes]:
+        """Tests to run in one order, at most so many or one, with what they read."""
         tests = self._progress.submission.tests
         unopened = list(self._open())
         together = [i for i in unopened if tests[i].call == tests[unopened[0]].call]
-        return together[: min(self._at_once(len(unopened)), max(1, most))]
+        inputs: dict[int, bytes] = {}
+        for index in together[: min(self._at_once(len(unopened)), max(1, most))]:
+            stdin = tests[index].stdin()
+            if inputs and sum(map(len, inputs.values())) + len(stdin) > MAX_INPUT_BYTES:
+                break
+            inputs[index] = stdin
+        return inputs
 
     def _at_once(self, unopened: int) -> int:
         if self._slowest_ms > QUICK_MS:

@@ -58,23 +58,35 @@ static void limit(int resource, uint64_t soft, uint64_t hard) {
 
 /* ---- the two processes of a run ----------------------------------------------------------- */
 
+enum { STATUS = 5, OWN }; /* descriptors of a run, and the first that is not one of its own */
+
+/* What the caller is sent must not lie where a run will have its own. */
+static void occupy_own(void) {
+    int fd;
+    do fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd < OWN);
+    check(fd, "open");
+    close(fd);
+}
+
 /* Everything from 3 on is closed, but for the result channel at 3, the link to another run at 4 and
  * the status pipe at 5, which an exec closes. */
 static void arrange_descriptors(const struct jail_spec *spec) {
-    int fds[6] = {spec->stdin_fd, spec->stdout_fd, spec->stderr_fd, spec->result_fd, spec->link_fd,
-                  status_fd};
-    for (int i = 0; i < 6; i++) /* out of the way of the targets first */
-        if (fds[i] >= 0) check(fds[i] = fcntl(fds[i], F_DUPFD, 10), "dup");
-    status_fd = fds[5];
-    for (int i = 0; i < 5; i++) {
-        if (fds[i] < 0)
+    int given[STATUS] = {spec->stdin_fd, spec->stdout_fd, spec->stderr_fd, spec->result_fd,
+                         spec->link_fd};
+    int end = spec->argv ? OWN : STATUS;
+    while (!spec->argv && end > 3 && given[end - 1] < 0) end--;
+    for (int i = 0; i < end && i < STATUS; i++) {
+        if (given[i] < 0)
             close(i);
         else
-            check(dup2(fds[i], i), "dup2");
+            check(dup2(given[i], i), "dup2");
     }
-    check(dup3(fds[5], 5, O_CLOEXEC), "dup3");
-    status_fd = 5;
-    check((int)syscall(SYS_close_range, 6, ~0U, 0), "close_range");
+    if (spec->argv) {
+        check(dup3(status_fd, STATUS, O_CLOEXEC), "dup3");
+        status_fd = STATUS;
+    }
+    syscall(SYS_close_range, end, ~0U, 0); /* there is nothing that it could fail for */
 }
 
 /* What a run must not do, init gives up before: each run inherits it, and need not pay for it. To have a
@@ -96,13 +108,10 @@ static void become_run(const struct jail_spec *spec) {
     check(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable"); /* for the file below */
     /* when memory runs out the kernel takes this process, never init or the agent */
     write_file("/proc/self/oom_score_adj", "1000");
-    arrange_descriptors(spec);
     limit(RLIMIT_CPU, spec->cpu_s, spec->cpu_s + 1);
     limit(RLIMIT_FSIZE, spec->disk_bytes, spec->disk_bytes);
-    if (!spec->argv) {
-        close(status_fd);
-        return;
-    }
+    arrange_descriptors(spec);
+    if (!spec->argv) return;
     signal(SIGPIPE, SIG_DFL); /* Python ignores both, and ignoring survives exec */
     signal(SIGXFSZ, SIG_DFL);
     execve(spec->argv[0], spec->argv, spec->envp);
@@ -149,22 +158,26 @@ static int report_end(const struct jail_spec *spec, pid_t run, int can_be_left) 
     while ((ended = wait4(-1, &status, 0, &usage)) != run)
         if (ended < 0 && errno != EINTR) fail("wait");
     while ((orphan = waitpid(-1, NULL, WNOHANG)) > 0) {} /* 0: some are still at work */
-    kill(-1, SIGKILL); /* nothing may change the files under our hands, or meet the next run */
-    if (orphan == 0)
+    if (orphan == 0) { /* nothing may change the files under our hands, or meet the next run */
+        kill(-1, SIGKILL);
         while (waitpid(-1, NULL, 0) > 0) {}
+    }
     if (spec->outputs) copy_outputs(spec);
     else if (spec->artifact_fd >= 0 && status == 0) copy_artifact(spec);
     is_left = can_be_left && spec->has_next && is_untouched(spec);
     long long cpu = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL +
                     usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-    dprintf(status_fd, "end %d %lld %ld %d %d\n", status, cpu, usage.ru_maxrss, orphan == 0, is_left);
+    char words[128];
+    int length = snprintf(words, sizeof words, "end %d %lld %ld %d %d\n", status, cpu,
+                          usage.ru_maxrss, orphan == 0, is_left);
+    check((int)write(status_fd, words, (size_t)length), "status");
     return is_left;
 }
 
-/* All but the three that init needs; one may be -1. */
+/* All that were received, but for the three that init needs; one may be -1. */
 static void close_others(const struct jail_spec *spec) {
     int kept[3] = {status_fd, spec->artifact_fd, spec->has_next ? spec->channel_fd : -1};
-    unsigned next = 0, lowest;
+    unsigned next = OWN, lowest;
     do {
         lowest = ~0U;
         for (int i = 0; i < 3; i++)
@@ -264,6 +277,7 @@ int jail_serve(int channel_fd) {
     struct jail_spec spec;
     int fds[MAX_FILES], count;
     status_fd = channel_fd; /* what cannot be prepared is said instead of an answer */
+    occupy_own();
     prepare_filter();
     find_out_stamps();
     prepare_root("/opt/rulegrade/root");

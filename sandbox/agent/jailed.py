@@ -143,11 +143,11 @@ class JailedRun:
         """What to poll for what it writes, and give to `take`."""
         return list(self._outputs)
 
-    def take(self, fd: int) -> bool:
-        """Take in what one of these has for us; False if it will have nothing any more."""
+    def take(self, fd: int) -> int:
+        """Take in what one of these has for us; its size, 0 if there will be nothing any more."""
         if fd == self.jail.pidfd:
             self.jail.is_gone = True
-            return False
+            return 0
         chunk = os.read(fd, PIPE_BYTES)
         if not chunk:
             self._finished.add(fd)
@@ -157,7 +157,7 @@ class JailedRun:
                 self.facts.wall_ms = self.elapsed_s() * 1e3
         else:
             self._keep(fd, chunk)
-        return bool(chunk)
+        return len(chunk)
 
     def elapsed_s(self) -> float:
         """How long ago it was started."""
@@ -204,10 +204,13 @@ class JailedRun:
         for fd in fds - self._finished:
             poll.register(fd, select.POLLIN)
         # Not until all are closed: a process in another jail of the past may hold a pipe open.
-        while not fds <= self._finished and (ready := poll.poll(0)):
-            for fd, event in ready:
-                if event == select.POLLHUP or not self.take(fd):
-                    self._finished.add(fd)
+        is_more = True
+        while is_more:
+            is_more = False
+            for fd, event in poll.poll(0):
+                if event & select.POLLIN and self.take(fd) == PIPE_BYTES:
+                    is_more = True
+                else:
                     poll.unregister(fd)
         for fd in fds:
             os.close(fd)
