@@ -15,12 +15,11 @@ from benchmarks import sandbox_load
 from benchmarks.sandbox_costs import TESTS, Cost, measure
 
 NAMES = {
-    "bare light fork": "`os.fork` of the warm interpreter for programs that import little, no jail",
-    "light": "Python run that imports little",
     "bare fork": "`os.fork` of the plain warm interpreter, no jail",
     "bare fork and run": "the same fork, which runs the program, no jail",
     "bare fork with numpy": "`os.fork` of the one with numpy, no jail",
-    "python": "Python run that imports `json`",
+    "python": "Python run",
+    "light": "Python run that imports little",
     "bare exec": "exec of `python3 -I -S`, no jail",
     "exec": "exec of `python3 -I -S` in a jail, from a C program",
     "numpy": "numpy run",
@@ -51,6 +50,7 @@ def ratios(costs: dict[str, Cost], rate: float) -> list[tuple[str, float, float]
     return [
         ("Python run / bare fork, CPU", cpu("python", "bare fork"), 2.0),
         ("Python run / bare fork that runs it, CPU", cpu("python", "bare fork and run"), 2.0),
+        ("Python run that imports little / bare fork, CPU", cpu("light", "bare fork"), 2.0),
         ("numpy run / bare fork with numpy, CPU", cpu("numpy", "bare fork with numpy"), 2.0),
         ("Python run / exec of an interpreter, CPU", cpu("python", "bare exec"), 0.5),
         ("numpy run / exec that imports numpy, CPU", cpu("numpy", "bare numpy"), 0.1),

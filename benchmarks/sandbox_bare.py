@@ -72,10 +72,8 @@ def main() -> None:
             action()
         return (meter.cpu_ms() - before) / times
 
-    zygote.warm_up([])
-    costs = {"light fork": cost(fork, 4 * times)}
     zygote.warm_up(zygote.USUAL.split())
-    costs |= {
+    costs = {
         "fork": cost(fork, 4 * times),
         "fork and run": cost(fork_and_run, 4 * times),
         "exec": cost(lambda: python("-I", "-S", "-c", ADD), times),

@@ -31,7 +31,8 @@ TIMES = 20
 TESTS = 20
 
 LIGHT = Program("python", "print(int(input()) + 1)")
-ADD = Program("python", f"import json\n{LIGHT.source}")
+# The same on the interpreter of programs that import more, which is what is forked bare, too.
+PLAIN = Program("python", f"# import json\n{LIGHT.source}")
 NUMPY = Program("python", "import numpy\nprint(int(numpy.arange(9).sum()) + 6)")
 # An exec of the same interpreter as the bare one, in a jail.
 EXEC = Program(
@@ -40,7 +41,7 @@ EXEC = Program(
     '"/usr/bin/python3", "python3", "-I", "-S", "-c", "print(int(input()) + 1)", (char *)0); }',
 )
 SUM = "#include <bits/stdc++.h>\nint main() { long long n; std::cin >> n; std::cout << n + 1; }\n"
-_PROGRAMS = {"light": LIGHT, "python": ADD, "exec": EXEC, "numpy": NUMPY}
+_PROGRAMS = {"light": LIGHT, "python": PLAIN, "exec": EXEC, "numpy": NUMPY}
 
 
 @dataclass(frozen=True, slots=True)

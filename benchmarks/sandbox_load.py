@@ -65,6 +65,7 @@ def submission(tests: int, serial: int) -> dict[str, Any]:
     cases = [{"input": f"{n}\n", "output": f"{n + 1}\n"} for n in range(tests)]
     params = {"language": "python", "tests": cases}
     return {
+        "id": str(serial),
         "completion": f"```python\n# {serial} {time.time()}\nprint(int(input()) + 1)\n```",
         "verifiers": [{"name": "code", "params": params}],
     }
@@ -81,7 +82,7 @@ def walls(url: str, tests: tuple[int, int], rounds: int) -> tuple[float, float]:
                 began = time.perf_counter()
                 response = client.post("/v1/rewards", json=body)
                 seen[count].append((time.perf_counter() - began) * 1e3)
-                if response.json()["rewards"] != [1.0]:
+                if response.is_error or response.json()["rewards"] != [1.0]:
                     raise SystemExit(f"a right program was refused: {response.text}")
     first, second = (statistics.median(seen[count][len(tests) :]) for count in tests)
     return first, second
