@@ -86,11 +86,11 @@ static void arrange_descriptors(const struct jail_spec *spec) {
         check(dup3(status_fd, STATUS, O_CLOEXEC), "dup3");
         status_fd = STATUS;
     }
-    syscall(SYS_close_range, end, ~0U, 0); /* there is nothing that it could fail for */
+    check((int)syscall(SYS_close_range, end, ~0U, 0), "close_range");
 }
 
 /* What a run must not do, init gives up before: each run inherits it, and need not pay for it. To have a
- * filter translated for the processor costs 0.1 ms, and interrupts all the others. */
+ * filter translated for the processor interrupts all the others. */
 static void renounce(const struct jail_spec *spec) {
     limit(RLIMIT_CORE, 0, 0);
     limit(RLIMIT_NOFILE, 512, 512);

@@ -124,6 +124,20 @@ async def test_the_next_test_finds_its_files_as_they_were_given(
     assert judgement.score == 1.0, judgement
 
 
+async def test_tests_of_any_size_and_length_go_together(
+    sandbox: PooledSandbox, deadline: float
+) -> None:
+    source = "import sys, time\nn, *words = sys.stdin.read().split()\ntime.sleep(float(n) / 100)\n"
+    source += "print(n, len(words))"
+    sizes = [n % 7 * n * 10_000 for n in range(3 * TESTS)]
+    tests = tuple(
+        TestCase(b"%d" % (n % 9) + b" x" * size, b"%d %d" % (n % 9, size))
+        for n, size in enumerate(sizes)
+    )
+    judgement = await sandbox.judge(Submission(Program("python", source), tests), deadline=deadline)
+    assert judgement.passed == len(tests), judgement
+
+
 async def test_one_that_has_to_be_killed_costs_the_others_nothing(
     sandbox: PooledSandbox, deadline: float
 ) -> None:
