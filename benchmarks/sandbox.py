@@ -51,7 +51,6 @@ def ratios(costs: dict[str, Cost], rate: float) -> list[tuple[str, float, float]
         ("Python run / bare fork, CPU", cpu("python", "bare fork"), 2.0),
         ("Python run / bare fork that runs it, CPU", cpu("python", "bare fork and run"), 2.0),
         ("Python run that imports little / bare fork, CPU", cpu("light", "bare fork"), 2.0),
-        ("numpy run / bare fork with numpy, CPU", cpu("numpy", "bare fork with numpy"), 2.0),
         ("Python run / exec of an interpreter, CPU", cpu("python", "bare exec"), 0.5),
         ("numpy run / exec that imports numpy, CPU", cpu("numpy", "bare numpy"), 0.1),
         ("C++ compiled and run / plain g++, CPU", cpu("compile", "bare g++"), 0.4),
