@@ -2,7 +2,7 @@
  * What a run may ask of the kernel: a seccomp filter that refuses what is listed here.
  *
  * What has a rule is searched by halves. The kernel tries a filter that is installed on every system
- * call there is, so a plain list of this length would cost each run a tenth of a millisecond.
+ * call there is, so a plain list of this length would cost each jail a tenth of a millisecond.
  */
 #include <errno.h>
 #include <linux/audit.h>
