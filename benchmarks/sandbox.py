@@ -51,6 +51,7 @@ def ratios(costs: dict[str, Cost], rate: float) -> list[tuple[str, float, float]
         ("Python run / bare fork, CPU", cpu("python", "bare fork"), 2.0),
         ("Python run / bare fork that runs it, CPU", cpu("python", "bare fork and run"), 2.0),
         ("Python run that imports little / bare fork, CPU", cpu("light", "bare fork"), 2.0),
+        ("numpy run / bare fork with numpy, CPU", cpu("numpy", "bare fork with numpy"), 2.0),
         ("Python run / exec of an interpreter, CPU", cpu("python", "bare exec"), 0.5),
         ("numpy run / exec that imports numpy, CPU", cpu("numpy", "bare numpy"), 0.1),
         ("C++ compiled and run / plain g++, CPU", cpu("compile", "bare g++"), 0.4),
@@ -69,7 +70,8 @@ def ratios(costs: dict[str, Cost], rate: float) -> list[tuple[str, float, float]
 async def main(url: str, rounds: int) -> int:
     """Measure and print; 0 if everything promised holds."""
     costs, rate = await measure(rounds)
-    for tests, wall_ms in zip((1, TESTS), sandbox_load.walls(url, (1, TESTS), 60), strict=True):
+    sizes = (1, TESTS)
+    for tests, wall_ms in zip(sizes, sandbox_load.walls(url, sizes, 120), strict=True):
         costs[f"{tests} tests over HTTP"] = Cost(0.0, wall_ms)
     print("| what | CPU ms | wall ms |\n|---|---|---|")
     for name, text in NAMES.items():

@@ -6,7 +6,6 @@ Python and C++ in turn; and by a single client, Python submissions of one test a
 """
 
 import asyncio
-import itertools
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -29,7 +28,14 @@ def item(number: int) -> dict[str, Any]:
     """A right program that nobody has sent before."""
     language = list(SOURCES)[number % len(SOURCES)]
     source = SOURCES[language].format(n=f"{number} {time.time()}")
-    params = {"language": language, "tests": TESTS}
+    return submission(number, language, source, TESTS)
+
+
+def submission(
+    number: int, language: str, source: str, tests: list[dict[str, str]]
+) -> dict[str, Any]:
+    """An item of a request."""
+    params = {"language": language, "tests": tests}
     return {
         "id": str(number),
         "completion": f"```{language}\n{source}```",
@@ -60,32 +66,20 @@ async def fire(url: str, clients: int) -> tuple[Counter[str], float]:
     return found, time.perf_counter() - began
 
 
-def submission(tests: int, serial: int) -> dict[str, Any]:
-    """A right program in Python with so many tests, that nobody has sent before."""
-    cases = [{"input": f"{n}\n", "output": f"{n + 1}\n"} for n in range(tests)]
-    params = {"language": "python", "tests": cases}
-    return {
-        "id": str(serial),
-        "completion": f"```python\n# {serial} {time.time()}\nprint(int(input()) + 1)\n```",
-        "verifiers": [{"name": "code", "params": params}],
-    }
-
-
-def walls(url: str, tests: tuple[int, int], rounds: int) -> tuple[float, float]:
-    """Median time from request to answer of submissions of so many tests each, in ms."""
-    serials = itertools.count()
+def walls(url: str, sizes: tuple[int, ...], times: int) -> list[float]:
+    """Median time from request to answer, in ms, of Python submissions of so many tests each."""
     seen: dict[int, list[float]] = defaultdict(list)
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
-        for _ in range(rounds):
-            for count in (*tests, *tests):
-                body = {"items": [submission(count, next(serials))]}
-                began = time.perf_counter()
-                response = client.post("/v1/rewards", json=body)
-                seen[count].append((time.perf_counter() - began) * 1e3)
-                if response.is_error or response.json()["rewards"] != [1.0]:
-                    raise SystemExit(f"a right program was refused: {response.text}")
-    first, second = (statistics.median(seen[count][len(tests) :]) for count in tests)
-    return first, second
+        for number, size in enumerate(sizes * times):
+            source = f"# {number} {time.time()}\nprint(int(input()) + 1)\n"
+            tests = [{"input": f"{n}\n", "output": f"{n + 1}\n"} for n in range(size)]
+            body = {"items": [submission(number, "python", source, tests)]}
+            began = time.perf_counter()
+            response = client.post("/v1/rewards", json=body)
+            seen[size].append((time.perf_counter() - began) * 1e3)
+            if response.is_error or response.json()["rewards"] != [1.0]:
+                raise SystemExit(f"a right program was refused: {response.text}")
+    return [statistics.median(seen[size]) for size in sizes]
 
 
 async def measure(url: str) -> bool:

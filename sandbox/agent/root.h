@@ -113,7 +113,6 @@ static void build_root(const struct jail_spec *spec) {
     check(chdir("/box"), "chdir");
 }
 
-
 /* ---- what a run may have changed ------------------------------------------------------------ */
 
 /* When what a run can write to was changed last: its two directories, and the files in them. Whatever

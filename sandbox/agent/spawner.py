@@ -11,15 +11,13 @@ they go on in this interpreter, which is warm.
 
 import ctypes
 import os
+import stat
 import sys
 
 LIBRARY = "/opt/rulegrade/jail.so"
 
 ENDED, PLAIN = 1, 0
 """What `jail_serve` returns: to the spawner, and in a run that is `main` and reads a pipe."""
-
-S_IFMT, S_IFREG = 0o170000, 0o100000
-"""As inode(7) has them: what is imported here, every run would copy."""
 
 FRAMES = 6
 """Ours, below a program's first: main, become, _guarded, _main, _execute, and the module of -c."""
@@ -51,7 +49,7 @@ def main() -> None:
     if begun == PLAIN:
         zygote.become()
     elif begun != ENDED:
-        if os.fstat(0).st_mode & S_IFMT == S_IFREG:
+        if stat.S_ISREG(os.fstat(0).st_mode):
             zygote.renew_streams()
         name, argument = (library.jail_role(i).decode("utf-8", "surrogatepass") for i in range(2))
         zygote.become(name, argument)

@@ -9,6 +9,8 @@ import os
 from collections.abc import Container
 from pathlib import Path
 
+from sandbox.agent import tree
+
 WINDOW_MS = 200.0
 """What is compared at once: two of the periods in which the kernel deals out CPU time to
 a container. A program with several threads may have used up that of each after half of it."""
@@ -40,13 +42,14 @@ class Starvation:
 def _waited_ms(agents: Container[int]) -> float:
     """How long the threads here were ready to run, and did not. What has ended is left out."""
     total = 0
-    for pid in os.listdir("/proc"):
-        if not pid.isdecimal() or int(pid) in agents:
+    for pid in tree.pids():
+        if pid in agents:
             continue
+        threads = Path("/proc", str(pid), "task")
         try:
-            for thread in os.listdir(f"/proc/{pid}/task"):
-                path = Path("/proc", pid, "task", thread, "schedstat")
-                total += int(path.read_text(encoding="ascii").split()[1])
+            for thread in os.listdir(threads):
+                text = (threads / thread / "schedstat").read_text(encoding="ascii")
+                total += int(text.split()[1])
         except OSError:  # ended since
             continue
     return total / 1e6

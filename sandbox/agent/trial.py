@@ -2,6 +2,7 @@
 The judge's role: one run of test code against the program at the other end of the link.
 """
 
+import json
 import os
 import sys
 import unittest
@@ -22,17 +23,20 @@ RECURSION_LIMIT = 10_000
 _RUN = {"assert": asserting.run, "unittest": suites.run_unittest, "pytest": suites.run_pytest}
 
 
-def judge(
-    source: bytes, file: str, *, kind: str, entry_point: str | None, is_fail_fast: bool
-) -> None:
-    """Run test code of this kind and report on descriptor 3."""
+def judge(source: bytes, file: str, request: bytes) -> None:
+    """Run test code as `request` says, and report on descriptor 3.
+
+    A JSON object: its `kind`, the program's `entry_point` or none, and `is_fail_fast`.
+    """
+    wanted = json.loads(request)
     sys.setrecursionlimit(RECURSION_LIMIT)
     unittest.main = lambda *_, **__: None  # type: ignore[assignment]  # we run them
     side, report, message = Judge(), Report(), ""
     side.awaits_stop = b"StopIteration" in source
     sys.meta_path.append(ProgramFinder(side))
     try:
-        _RUN[kind](side, report, Code(source, file, entry_point, is_fail_fast))
+        code = Code(source, file, wanted["entry_point"], wanted["is_fail_fast"])
+        _RUN[wanted["kind"]](side, report, code)
     except LinkBroken as error:
         message = str(error)
     except BaseException as error:
