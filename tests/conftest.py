@@ -23,6 +23,8 @@ from sandbox import (
 from sandbox.docker import Engine
 from sandbox.images.build import build_image, image_tag
 
+REDIS_DATABASES = 4_096
+
 
 def missing(name: str, reason: str) -> None:
     """Skip for want of `name`, or fail where RULEGRADE_TEST_REQUIRE says that it must be there."""
@@ -93,8 +95,8 @@ def deadline() -> float:
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis server of this test session alone, configured as production must be."""
+def redis_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[str]]:
+    """Empty databases of a Redis server of this session alone, configured as production must be."""
     program = shutil.which("redis-server")
     if program is None:
         missing("redis", "no program redis-server on PATH (Debian: apt-get install redis-server)")
@@ -104,16 +106,22 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         [
             *(str(program), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)),
             *("--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"),
-            *("--logfile", str(directory / "redis.log")),
+            *("--logfile", str(directory / "redis.log"), "--databases", str(REDIS_DATABASES)),
         ]
     )
     try:
-        url = f"redis://127.0.0.1:{port}/0"
+        url = f"redis://127.0.0.1:{port}"
         _wait_for_redis(url, server, directory / "redis.log")
-        yield url
+        yield (f"{url}/{database}" for database in range(REDIS_DATABASES))
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+@pytest.fixture
+def redis_url(redis_urls: Iterator[str]) -> str:
+    """An empty database, so that no test finds what another left: jobs, batches, kept outcomes."""
+    return next(redis_urls)
 
 
 def _free_port() -> int:

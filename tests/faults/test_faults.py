@@ -14,15 +14,15 @@ from tests.faults.table import FAULTS, Fault
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Stack]:
-    """`redis_url` is asked for so that a machine without Redis skips; the stack has its own."""
+def plain(tmp_path_factory: pytest.TempPathFactory, redis_urls: object) -> Iterator[Stack]:
+    """`redis_urls` is asked for so that a machine without Redis skips; the stack has its own."""
     with running_stack(tmp_path_factory.mktemp("faults")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def with_programs(
-    tmp_path_factory: pytest.TempPathFactory, redis_url: str, built: None
+    tmp_path_factory: pytest.TempPathFactory, redis_urls: object, built: None
 ) -> Iterator[Stack]:
     """A stack with a container engine of its own, and where it can be with a clock of its own."""
     directory = tmp_path_factory.mktemp("faults")

@@ -1,7 +1,6 @@
 """Batches that are fetched later, on one process and on several that share a Redis."""
 
 import json
-import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +30,7 @@ def service(
         with live_service(directory, **common, api_keys=keys) as running:
             yield running
         return
-    url = f"{request.getfixturevalue('redis_url')[:-1]}{random.randint(1, 15)}"
+    url = next(request.getfixturevalue("redis_urls"))
     with (
         live_worker(directory, **common, redis_url=url),
         live_service(directory, **common, api_keys=keys, redis_url=url) as running,
@@ -124,8 +123,7 @@ def test_a_batch_that_cannot_be_graded_is_refused_at_once(service: LiveService) 
 def test_a_batch_whose_process_was_killed_is_finished_by_another(
     tmp_path: Path, redis_url: str
 ) -> None:
-    url = f"{redis_url[:-1]}{random.randint(1, 15)}"
-    common: dict[str, Any] = {"sandbox_backend": "off", "redis_url": url}
+    common: dict[str, Any] = {"sandbox_backend": "off", "redis_url": redis_url}
     body = {"items": items(400, "orphan"), "deadline_ms": 300_000}
     with live_worker(tmp_path, **common, lease_s=1) as _:
         with live_service(tmp_path, **common) as doomed:

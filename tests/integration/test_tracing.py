@@ -1,7 +1,6 @@
 """Traces: one for a request, from the door through Redis to the worker; and nothing by default."""
 
 import json
-import random
 import subprocess
 import sys
 import time
@@ -45,19 +44,23 @@ class Traced:
 
 
 @pytest.fixture(scope="module")
-def traced(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Traced]:
+def traced(tmp_path_factory: pytest.TempPathFactory, redis_urls: Iterator[str]) -> Iterator[Traced]:
     directory = tmp_path_factory.mktemp("traced")
-    url = f"{redis_url[:-1]}{random.randint(1, 7)}"
+    redis_url = next(redis_urls)
     digest = f"sha256:{sha256(KEY.encode()).hexdigest()}"
     with ExitStack() as running:
         receiver = running.enter_context(otlp_receiver())
         environment = running.enter_context(pytest.MonkeyPatch.context())
         environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
         environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
-        worker = live_worker(directory, redis_url=url, tracing="otlp")
+        worker = live_worker(directory, redis_url=redis_url, tracing="otlp")
         joined = running.enter_context(worker)
         api = live_service(
-            directory, redis_url=url, sandbox_backend="off", tracing="otlp", api_keys=digest
+            directory,
+            redis_url=redis_url,
+            sandbox_backend="off",
+            tracing="otlp",
+            api_keys=digest,
         )
         yield Traced(running.enter_context(api), joined, receiver)
 
@@ -229,12 +232,11 @@ def test_without_the_setting_nothing_is_exported_and_the_log_has_the_ids_all_the
     with ExitStack() as running:
         receiver = running.enter_context(otlp_receiver())
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
-        url = f"{redis_url[:-1]}{random.randint(8, 15)}"
         workers = [
-            running.enter_context(live_worker(tmp_path, redis_url=url, lease_s=1.0))
+            running.enter_context(live_worker(tmp_path, redis_url=redis_url, lease_s=1.0))
             for _ in range(2)
         ]
-        api = live_service(tmp_path, redis_url=url, sandbox_backend="off")
+        api = live_service(tmp_path, redis_url=redis_url, sandbox_backend="off")
         service = running.enter_context(api)
         body = {"request_id": "step 9", "items": [slow], "deadline_ms": 8_000}
         with ThreadPoolExecutor() as pool:

@@ -1,6 +1,5 @@
 """Many processes, one queue: an API that does no work itself, and workers that may die at it."""
 
-import random
 import subprocess
 import sys
 import threading
@@ -42,14 +41,12 @@ def expected(count: int) -> list[float]:
 def service_with_workers(
     directory: Path, redis_url: str, *, workers: int, lease_s: float = LEASE_S
 ) -> Iterator[tuple[LiveService, list[LiveWorker]]]:
-    """An API and its workers on a database of Redis of their own."""
-    url = f"{redis_url[:-1]}{random.randint(1, 15)}"
     with ExitStack() as running:
         joined = [
-            running.enter_context(live_worker(directory, redis_url=url, lease_s=lease_s))
+            running.enter_context(live_worker(directory, redis_url=redis_url, lease_s=lease_s))
             for _ in range(workers)
         ]
-        api = live_service(directory, redis_url=url, sandbox_backend="off")
+        api = live_service(directory, redis_url=redis_url, sandbox_backend="off")
         yield running.enter_context(api), joined
 
 
@@ -66,7 +63,6 @@ def test_rewards_come_from_workers_that_joined_by_the_url_of_redis(
 def test_killed_workers_cost_no_item_and_no_reward(tmp_path: Path, redis_url: str) -> None:
     rounds = 4
     with service_with_workers(tmp_path, redis_url, workers=1) as (service, _):
-        url = redis_url_of(service)
         stop = threading.Event()
 
         def ask(round_: int) -> dict[str, Any]:
@@ -75,7 +71,7 @@ def test_killed_workers_cost_no_item_and_no_reward(tmp_path: Path, redis_url: st
         def kill() -> int:
             kills = 0
             while not stop.is_set() and kills < 4:
-                with live_worker(tmp_path, redis_url=url, lease_s=LEASE_S) as doomed:
+                with live_worker(tmp_path, redis_url=redis_url, lease_s=LEASE_S) as doomed:
                     time.sleep(0.3)
                     doomed.process.kill()
                     kills += 1
@@ -88,13 +84,6 @@ def test_killed_workers_cost_no_item_and_no_reward(tmp_path: Path, redis_url: st
             assert killer.result() > 0
     for answer in answers:
         assert answer["rewards"] == expected(300)
-
-
-def redis_url_of(service: LiveService) -> str:
-    environment = Path(f"/proc/{service.process.pid}/environ").read_bytes().split(b"\0")
-    prefix = b"RULEGRADE_REDIS_URL="
-    (url,) = (line.removeprefix(prefix).decode() for line in environment if line.startswith(prefix))
-    return url
 
 
 def test_a_worker_that_is_told_to_stop_hands_in_what_it_has(tmp_path: Path, redis_url: str) -> None:
