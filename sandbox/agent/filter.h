@@ -1,8 +1,9 @@
 /*
- * What a run may ask of the kernel: a seccomp filter that refuses what is listed here.
+ * What a run may ask of the kernel: two seccomp filters that refuse what is listed here.
  *
- * What has a rule is searched by halves. The kernel tries a filter that is installed on every system
- * call there is, so a plain list of this length would cost each jail a tenth of a millisecond.
+ * The long one is installed once, by the process that starts the jails, and holds for all of them. What a
+ * jail is built with comes last, in a short one of each jail's own: the kernel translates a filter when it
+ * is installed, and tries it on every system call there is.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -20,9 +21,9 @@
 
 static const int denied[] = {
     /* namespaces and mounts: the way to a larger attack surface */
-    SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_fsopen,
+    SYS_unshare, SYS_setns, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_fsopen,
     SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_open_tree, SYS_move_mount, SYS_mount_setattr,
-    SYS_sethostname, SYS_setdomainname, SYS_quotactl, SYS_swapon, SYS_swapoff, SYS_acct,
+    SYS_setdomainname, SYS_quotactl, SYS_swapon, SYS_swapoff, SYS_acct,
     SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_fanotify_init, SYS_inotify_init1,
     /* other processes */
     SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_kcmp,
@@ -38,7 +39,7 @@ static const int denied[] = {
 #endif
     /* kernel subsystems with a record */
     SYS_bpf, SYS_perf_event_open, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
-    SYS_userfaultfd, SYS_seccomp, SYS_landlock_create_ruleset, SYS_vmsplice, SYS_personality,
+    SYS_userfaultfd, SYS_landlock_create_ruleset, SYS_vmsplice, SYS_personality,
     SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_syslog,
     /* the scheduler and the clock */
     SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr, SYS_settimeofday,
@@ -112,40 +113,55 @@ struct rule {
 
 static const struct rule special[] = {
     RULE(SYS_clone3, on_clone3),
-    RULE(SYS_clone, on_clone),
     RULE(SYS_prlimit64, on_prlimit),
     RULE(SYS_sched_setaffinity, on_setaffinity),
     RULE(SYS_setpriority, on_setpriority),
     RULE(SYS_ioctl, on_ioctl),
 };
 
+/* What a jail is built with, and its filter installed. */
+static const struct rule building[] = {
+    RULE(SYS_clone, on_clone),
+    RULE(SYS_mount, on_denied),
+    RULE(SYS_sethostname, on_denied),
+    RULE(SYS_seccomp, on_denied),
+};
+
 static struct rule rules[COUNT(special) + COUNT(denied)];
 
-static struct sock_filter filter[COUNT(head) + 10 * COUNT(rules)];
-static unsigned short filter_length;
+struct filter {
+    unsigned short length;
+    struct sock_filter code[COUNT(head) + 10 * COUNT(rules)];
+};
 
-static struct sock_filter *emit(struct sock_filter instruction) {
-    filter[filter_length] = instruction;
-    return &filter[filter_length++];
+static struct filter of_all, of_jail;
+
+static struct sock_filter *emit(struct filter *filter, struct sock_filter instruction) {
+    filter->code[filter->length] = instruction;
+    return &filter->code[filter->length++];
 }
 
-static void emit_search(const struct rule *found, size_t count) {
+static void emit_each(struct filter *filter, const struct rule *found, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        emit(filter, (struct sock_filter)SKIP_UNLESS(found[i].number, found[i].length));
+        for (size_t k = 0; k < found[i].length; k++) emit(filter, found[i].code[k]);
+    }
+    emit(filter, (struct sock_filter)ALLOW);
+}
+
+static void emit_search(struct filter *filter, const struct rule *found, size_t count) {
     if (count <= 4) {
-        for (size_t i = 0; i < count; i++) {
-            emit((struct sock_filter)SKIP_UNLESS(found[i].number, found[i].length));
-            for (size_t k = 0; k < found[i].length; k++) emit(found[i].code[k]);
-        }
-        emit((struct sock_filter)ALLOW);
+        emit_each(filter, found, count);
         return;
     }
     size_t half = count / 2;
     uint32_t number = (uint32_t)found[half].number;
     struct sock_filter *branch =
-        emit((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, number, 0, 0));
-    unsigned short start = filter_length;
-    emit_search(found, half);
-    branch->jt = (uint8_t)(filter_length - start); /* below 256: half of some 90 rules */
-    emit_search(found + half, count - half);
+        emit(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, number, 0, 0));
+    unsigned short start = filter->length;
+    emit_search(filter, found, half);
+    branch->jt = (uint8_t)(filter->length - start); /* below 256: half of some 90 rules */
+    emit_search(filter, found + half, count - half);
 }
 
 static int by_number(const void *a, const void *b) {
@@ -153,19 +169,20 @@ static int by_number(const void *a, const void *b) {
 }
 
 /* Once, before any run. */
-static void prepare_filter(void) {
-    filter_length = 0;
-    for (size_t i = 0; i < COUNT(head); i++) emit(head[i]);
+static void prepare_filters(void) {
+    for (size_t i = 0; i < COUNT(head); i++) emit(&of_all, head[i]);
     memcpy(rules, special, sizeof special);
     for (size_t i = 0; i < COUNT(denied); i++)
         rules[COUNT(special) + i] = (struct rule)RULE(denied[i], on_denied);
     qsort(rules, COUNT(rules), sizeof *rules, by_number);
-    emit_search(rules, COUNT(rules));
+    emit_search(&of_all, rules, COUNT(rules));
+    emit(&of_jail, (struct sock_filter)LOAD_NR); /* of this architecture, or the other one kills */
+    emit_each(&of_jail, building, COUNT(building));
 }
 
 /* 0, or -1 with errno. Without SPEC_ALLOW every run would pay for speculation barriers. */
-static int install_filter(void) {
-    struct sock_fprog program = {.len = filter_length, .filter = filter};
+static int install_filter(struct filter *filter) {
+    struct sock_fprog program = {.len = filter->length, .filter = filter->code};
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
                         &program);
 }

@@ -86,8 +86,7 @@ static void arrange_descriptors(const struct jail_spec *spec) {
     check((int)syscall(SYS_close_range, end, ~0U, 0), "close_range");
 }
 
-/* What a run must not do, init gives up before: each run inherits it, and need not pay for it. To have a
- * filter translated for the processor interrupts all the others. */
+/* What a run must not do, init gives up before: each run inherits it, and need not pay for it. */
 static void renounce(const struct jail_spec *spec) {
     limit(RLIMIT_CORE, 0, 0);
     limit(RLIMIT_NOFILE, 512, 512);
@@ -95,9 +94,8 @@ static void renounce(const struct jail_spec *spec) {
     limit(RLIMIT_STACK, spec->stack_bytes, spec->stack_bytes);
     limit(RLIMIT_MSGQUEUE, 0, 0);
     limit(RLIMIT_SIGPENDING, 1024, 1024); /* the kernel counts it for all slots together */
-    check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
     drop_capabilities();
-    check(install_filter(), "seccomp");
+    check(install_filter(&of_jail), "seccomp");
 }
 
 static void become_run(const struct jail_spec *spec) {
@@ -275,9 +273,11 @@ int jail_serve(int channel_fd) {
     int fds[MAX_FILES], count;
     status_fd = channel_fd; /* what cannot be prepared is said instead of an answer */
     occupy_own();
-    prepare_filter();
     find_out_stamps();
     prepare_root("/opt/rulegrade/root");
+    prepare_filters();
+    check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+    check(install_filter(&of_all), "seccomp");
     if (write(channel_fd, "ready", 5) != 5) return ENDED;
     while ((count = receive(channel_fd, fds, MAX_FILES)) >= 0) {
         decode(&spec, files, fds);

@@ -76,7 +76,8 @@ def unready_service(directory: Path, **settings: str) -> Iterator[str]:
     ("change", "canary"),
     [
         pytest.param("/RLIMIT_NPROC/d", "processes are limited", id="no-process-limit"),
-        pytest.param("/check(install_filter/d", "no namespaces", id="no-filter"),
+        pytest.param("/install_filter(&of_all/d", "no namespaces", id="no-filter-of-all-jails"),
+        pytest.param("/install_filter(&of_jail/d", "no namespaces", id="no-filter-of-a-jail"),
         pytest.param("s/^    drop_capabilities();//", "no capability", id="all-capabilities"),
     ],
 )
