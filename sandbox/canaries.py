@@ -18,7 +18,7 @@ from sandbox.base import (
     SandboxUnavailable,
     Status,
 )
-from sandbox.pool import Slot
+from sandbox.session import Slot
 
 _PATIENT = Limits(cpu_s=10.0, wall_s=60.0)
 """Canaries test isolation, not speed: a slow host must pass, too."""

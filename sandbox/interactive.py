@@ -7,8 +7,9 @@ from sandbox.base import CheckerFailed, Limits, Pair, Program, Status
 from sandbox.checkers import PROGRAM_CHECKER_FILES
 from sandbox.patience import alone, load_judge, prepared, timed
 from sandbox.points import points_of
-from sandbox.pool import Session, SlotPool
+from sandbox.pool import SlotPool
 from sandbox.progress import Progress
+from sandbox.session import Session
 from sandbox.submission import TestCase
 
 _LISTENER = Program("python", "import sys\nfor line in sys.stdin: pass")

@@ -13,9 +13,10 @@ from sandbox.base import CheckerFailed, Limits, Program, Run, SlotLost, Status
 from sandbox.interactive import judge_interactively
 from sandbox.patience import prepared, run_alone
 from sandbox.points import points_of
-from sandbox.pool import Session, SlotPool
+from sandbox.pool import SlotPool
 from sandbox.progress import Progress
 from sandbox.runs import TestRuns
+from sandbox.session import Session
 from sandbox.submission import Judgement, Submission, TestCode, Verdict
 from sandbox.test_code import judge_test_code
 

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from sandbox.base import COMPILE_LIMITS, Limits, Program, Run, SandboxError
-from sandbox.pool import Session, SlotPool
+from sandbox.pool import SlotPool
+from sandbox.session import Session
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from sandbox.base import Run, RunStopped, SandboxError, Status
-from sandbox.pool import Session, SlotPool
+from sandbox.pool import SlotPool
 from sandbox.progress import Progress
+from sandbox.session import Session
 
 MAX_AHEAD = 32
 """How far a run may be ahead of a test that has not ended: its output is kept, maybe megabytes."""

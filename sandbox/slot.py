@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
+from sandbox import commands
 from sandbox.agent import frames
 from sandbox.base import (
     JUDGE_LIMITS,
@@ -28,10 +29,7 @@ from sandbox.base import (
 )
 from sandbox.builds import MAX_BUILD_BYTES
 from sandbox.facts import lacks_program, pair_of, run_of, runs_of
-from sandbox.languages import Language, file_names, language_named
-
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/box", "LANG": "C.UTF-8"}
-"""What every program finds in its environment, beside its language's and its own variables."""
+from sandbox.languages import file_names, language_named
 
 AGENT_MEMORY_MB = 384
 """For the agent's processes, a run's output on its way, and the compiled program."""
@@ -113,7 +111,7 @@ class AgentSlot:
             "side": side,
             "files": names,
             "mode": SOURCE_MODE if built is None else PROGRAM_MODE,
-            "command": _build(language) if built is None else None,
+            "command": commands.compiler(language) if built is None else None,
             "bring_bytes": MAX_BUILD_BYTES,
         }
         self._loaded[side] = program
@@ -142,13 +140,14 @@ class AgentSlot:
         """Run the loaded program on each input, one after the other, with `files` beside it."""
         files = files or {}
         program = self._program("program")
+        role = None if call is None else "call"
         order = {
             "op": "run",
             "inputs": len(inputs),
             "is_failure_last": is_failure_last,
             "files": list(files),
             "outputs": program.outputs,
-            "command": _start(program, limits, _role_of_call(call))
+            "command": commands.start(program, limits, role, call or "")
             | {"has_result": call is not None},
         }
         blobs = (*inputs, *files.values())
@@ -172,8 +171,8 @@ class AgentSlot:
             "op": "run_pair",
             "link": link,
             "files": list(files),
-            "command": _start(program, limits, _role(roles.program, roles.argument)),
-            "judge": _start(judge, JUDGE_LIMITS, _role(roles.judge)),
+            "command": commands.start(program, limits, roles.program, roles.argument),
+            "judge": commands.start(judge, JUDGE_LIMITS, roles.judge),
             "judge_limits": asdict(JUDGE_LIMITS),
         }
         facts, outputs = await self._order(order, (stdin, *files.values()), limits, deadline)
@@ -267,43 +266,6 @@ class AgentSlot:
         text = await self._stream.readexactly(frames.header_length(prefix))
         header, sizes = frames.decode_header(text)
         return header, [await self._stream.readexactly(size) for size in sizes]
-
-
-def _build(language: Language) -> dict[str, Any] | None:
-    if not language.compile:
-        return None
-    return {
-        "argv": list(language.compile),
-        "env": _assignments(ENVIRONMENT),
-        "artifact": language.artifact,
-        "threads": language.threads,
-    }
-
-
-def _start(program: Program, limits: Limits, role: dict[str, str] | None) -> dict[str, Any]:
-    language = language_named(program.language)
-    env = ENVIRONMENT | dict(language.env) | dict(program.env)
-    # Arguments and environment would stay in the memory of the warm interpreter.
-    is_warm = language.is_warm and not program.args and not program.env
-    return {
-        "argv": [*language.command(limits), *program.args],
-        "env": _assignments(env),
-        "role": (role or _role("main")) if is_warm else None,
-        "threads": language.threads,
-    }
-
-
-def _role_of_call(call: str | None) -> dict[str, str] | None:
-    return None if call is None else _role("call", call)
-
-
-def _role(name: str | None, argument: str = "") -> dict[str, str] | None:
-    """As `zygote.become` takes it."""
-    return None if name is None else {"name": name, "argument": argument}
-
-
-def _assignments(env: dict[str, str]) -> list[str]:
-    return [f"{name}={value}" for name, value in env.items()]
 
 
 def _why(run: Run) -> bytes:

@@ -12,7 +12,8 @@ from typing import Any
 from sandbox.base import CheckerFailed, Pair, Program, Roles, Run, Status
 from sandbox.flags import flags_of_source
 from sandbox.patience import alone, load_judge, prepared, timed
-from sandbox.pool import Session, SlotPool
+from sandbox.pool import SlotPool
+from sandbox.session import Session
 from sandbox.submission import Judgement, Submission, TestCode, TestResult, Verdict
 from sandbox.two_box import Uncallable, boxes
 
