@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from sandbox.base import DeadlineExceeded, Program, SandboxError, SandboxUnavailable
 from sandbox.builds import Builds
+from sandbox.idle import IdleSlots
 from sandbox.session import Session, Slot
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class SlotPool:
         self._make = make
         self._size = size
         self.builds = Builds()
-        self._idle: asyncio.Queue[Slot] = asyncio.Queue()
+        self._idle = IdleSlots()
         self._retired: dict[Slot, asyncio.Event] = {}
         self._programs: dict[Slot, int] = {}
         self._waiting = 0
@@ -94,7 +95,7 @@ class SlotPool:
     @property
     def spare(self) -> int:
         """Slots that stand idle and that nobody waits for."""
-        return 0 if self._waiting or self._loneliness.locked() else self._idle.qsize()
+        return 0 if self._waiting or self._loneliness.locked() else len(self._idle)
 
     @property
     def is_wanted(self) -> bool:
@@ -111,7 +112,7 @@ class SlotPool:
             yield None
             return
         async with (
-            self._lent(self._idle.get_nowait()) as slot,
+            self._lent(self._idle.take()) as slot,
             self.builds.claim(program, deadline) as claim,
         ):
             yield Session(slot, program, deadline, claim=claim, builds=self.builds)
@@ -128,7 +129,7 @@ class SlotPool:
         finally:
             self._programs[slot] = self._programs.get(slot, 0) + 1
             if slot.is_usable and self._programs[slot] < PROGRAMS_PER_SLOT:
-                self._idle.put_nowait(slot)
+                self._idle.put(slot)
             else:
                 self._retire(slot)
 
@@ -138,7 +139,7 @@ class SlotPool:
         self._waiting += 1
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
-                while not (slot := await self._idle.get()).is_usable:
+                while not (slot := await self._idle.wait()).is_usable:
                     self._retire(slot)
         except TimeoutError:
             raise DeadlineExceeded("no slot was free before the deadline") from None
@@ -161,7 +162,7 @@ class SlotPool:
         while slot is not None:
             retired = self._retired[slot] = asyncio.Event()
             if not self._closing.is_set():
-                self._idle.put_nowait(slot)
+                self._idle.put(slot)
                 await retired.wait()
             del self._retired[slot]
             await slot.close()

@@ -1,6 +1,7 @@
 """A submission's tests share the slots that stand idle, and nobody can tell by the verdict."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -104,3 +105,25 @@ async def test_submissions_with_many_tests_do_not_stand_in_each_others_way(
         *(sandbox.judge(s, deadline=deadline) for s in [large] * 4 + [small] * 40)
     )
     assert {judgement.verdict for judgement in judgements} == {Verdict.CORRECT}
+
+
+async def test_who_waits_for_a_slot_is_served_before_who_comes_later(single: DockerSandbox) -> None:
+    served: list[str] = []
+    is_busy = asyncio.Event()
+
+    async def ask(name: str, times: int) -> None:
+        for number in range(times):
+            # Of its own for each: equal programs wait for each other's compilation.
+            program = Program("python", f"print('{name} {number}')")
+            await single.run(program, deadline=time.time() + 120)
+            served.append(name)
+            if len(served) > 6:
+                is_busy.set()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(ask("busy", 40))
+        await is_busy.wait()
+        before = len(served)
+        await ask("patient", 1)
+        assert served.index("patient") - before <= 3
