@@ -78,6 +78,8 @@ class Engine:
                 "apt-get install docker.io), or point DOCKER_HOST at one; the user of this "
                 f"process must be allowed to use it (group docker). Reason: {error}"
             ) from error
+        # The SDK keeps connections for each address, and a container's are never asked for again.
+        self._api.headers["Connection"] = "close"
 
     def check(self, options: ContainerOptions) -> None:
         """Raise SandboxUnavailable, naming what the engine lacks for `options`."""

@@ -42,6 +42,7 @@ QUICK = Program("python", "print(1)")
 @pytest.fixture
 def client(docker_engine: None) -> Iterator[docker.APIClient]:
     client = docker.APIClient(version="auto")
+    client.headers["Connection"] = "close"  # or it has descriptors of its own for each container
     yield client
     client.close()
 
@@ -89,6 +90,20 @@ async def test_a_container_killed_twice_is_an_error_and_no_verdict(
             await judging
         run = await sandbox.run(QUICK, deadline=deadline)
     assert (run.status, run.stdout) == (Status.OK, b"1\n")
+
+
+async def test_slots_that_are_replaced_leave_no_descriptor(
+    client: docker.APIClient, deadline: float, built: None
+) -> None:
+    owner = f"test-replaced-{secrets.token_hex(4)}"
+    seen = []
+    async with DockerSandbox(slots=1, owner=owner) as sandbox:
+        for _ in range(5):
+            judging = sandbox.judge(Submission(QUICK, (TestCase(b"", b"1"),)), deadline=deadline)
+            assert (await judging).verdict is Verdict.CORRECT
+            seen.append(len(os.listdir("/proc/self/fd")))
+            client.kill(containers_of(client, owner)[0])
+    assert seen[-1] <= seen[1]
 
 
 async def test_a_run_past_the_deadline_is_an_error_and_no_verdict(sandbox: PooledSandbox) -> None:
