@@ -24,6 +24,7 @@ import docker
 
 from sandbox import DockerSandbox, Limits, Program, Run, Status, Submission, TestCase
 from sandbox.docker import LABEL
+from sandbox.host.cgroups import paths_of
 from sandbox.images.build import build_image
 
 BARE = Path(__file__).with_name("sandbox_bare.py")
@@ -142,12 +143,11 @@ class Bench:
 
 def _used_ms(pid: int) -> float:
     """CPU time of all that ever lived in the cgroup of this process."""
-    for line in Path("/proc", str(pid), "cgroup").read_text(encoding="ascii").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if "cpuacct" in controllers.split(","):
-            usage = Path(f"/sys/fs/cgroup/cpuacct{path}/cpuacct.usage")
-            return int(usage.read_text(encoding="ascii")) / 1e6
-    usage = Path(f"/sys/fs/cgroup{path}/cpu.stat")  # version 2 has one line
+    paths = paths_of(pid)
+    if "cpuacct" in paths:
+        usage = Path(f"/sys/fs/cgroup/cpuacct{paths['cpuacct']}/cpuacct.usage")
+        return int(usage.read_text(encoding="ascii")) / 1e6
+    usage = Path(f"/sys/fs/cgroup{paths['']}/cpu.stat")
     return int(usage.read_text(encoding="ascii").split()[1]) / 1e3
 
 

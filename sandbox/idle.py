@@ -22,6 +22,11 @@ class IdleSlots:
         """How many slots nobody has asked for."""
         return len(self._slots)
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for one."""
+        return any(not waiter.done() for waiter in self._line)
+
     def put(self, slot: Slot) -> None:
         """Hand `slot` to who has waited longest, if anybody has."""
         while self._line:

@@ -37,7 +37,6 @@ class SlotPool:
         self._idle = IdleSlots()
         self._retired: dict[Slot, asyncio.Event] = {}
         self._programs: dict[Slot, int] = {}
-        self._waiting = 0
         self._loneliness = asyncio.Lock()
         self._trouble: SandboxError | None = None
         self._closing = asyncio.Event()
@@ -95,12 +94,12 @@ class SlotPool:
     @property
     def spare(self) -> int:
         """Slots that stand idle and that nobody waits for."""
-        return 0 if self._waiting or self._loneliness.locked() else len(self._idle)
+        return 0 if self._loneliness.locked() else len(self._idle)
 
     @property
     def is_wanted(self) -> bool:
         """Whether somebody waits for a slot."""
-        return self._waiting > 0
+        return self._idle.is_wanted
 
     @asynccontextmanager
     async def borrow(self, program: Program, *, deadline: float) -> AsyncIterator[Session | None]:
@@ -136,15 +135,12 @@ class SlotPool:
     async def _take(self, deadline: float) -> Slot:
         if (trouble := self.trouble) is not None:
             raise SandboxUnavailable(trouble)
-        self._waiting += 1
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
                 while not (slot := await self._idle.wait()).is_usable:
                     self._retire(slot)
         except TimeoutError:
             raise DeadlineExceeded("no slot was free before the deadline") from None
-        finally:
-            self._waiting -= 1
         return slot
 
     def _retire(self, slot: Slot) -> None:

@@ -127,7 +127,7 @@ def _fill(made: Mapping[str, Path], values: Mapping[str, int | str]) -> None:
 
 def _v1_parents() -> dict[str, Path]:
     """The service's own cgroup of each controller of version 1."""
-    own = _own_paths()
+    own = paths_of()
     return {
         controller: parent
         for options, root, mount in _mounts("cgroup")
@@ -142,14 +142,15 @@ def _v2_parents() -> list[Path]:
     One that has processes of its own can have no children with limits, but those above it can.
     """
     for _, root, mount in _mounts("cgroup2"):
-        path = _below(mount, root, _own_paths().get("", "/"))
+        path = _below(mount, root, paths_of().get("", "/"))
         above = [path, *path.parents]
         return [place for place in above if place.is_relative_to(mount) and place.is_dir()]
     return []
 
 
-def _own_paths() -> dict[str, str]:
-    lines = Path("/proc/self/cgroup").read_text().splitlines()
+def paths_of(process: int | str = "self") -> dict[str, str]:
+    """Path by controller of the cgroups that a process lives in; version 2 has the empty key."""
+    lines = Path("/proc", str(process), "cgroup").read_text().splitlines()
     fields = [line.split(":", 2) for line in lines]
     return {controller: path for _, names, path in fields for controller in names.split(",")}
 

@@ -41,6 +41,7 @@ def expected(count: int) -> list[float]:
 def service_with_workers(
     directory: Path, redis_url: str, *, workers: int, lease_s: float = LEASE_S
 ) -> Iterator[tuple[LiveService, list[LiveWorker]]]:
+    """An API and its workers, joined by one Redis."""
     with ExitStack() as running:
         joined = [
             running.enter_context(live_worker(directory, redis_url=redis_url, lease_s=lease_s))
